@@ -1,0 +1,90 @@
+/**
+ * The mesh as the rest of lymph sees it. It knows records, not what they mean; nothing outside this room knows libp2p.
+ * Times are ms since the epoch. A `peer` is a libp2p PeerId as text; a `name` is what the certificate calls the host.
+ */
+
+export type RecordKind = 'semaphore' | 'digest' | 'alive'
+export type RecordOperation = 'raise' | 'refresh' | 'clear'
+
+/** A signed statement of one member, checked before it is handed out. State, keyed by (peer, kind, key). */
+export interface MeshRecord {
+  kind: RecordKind
+  /** What the statement is about; unique within (peer, kind). */
+  key: string
+  operation: RecordOperation
+  peer: string
+  name: string
+  epoch: number
+  sequence: number
+  /** When its author made it, by its author's clock. */
+  made: number
+  expires: number
+  /** When it reached this host, by this host's clock. */
+  received: number
+  /** What was said: any value canonical CBOR can hold. */
+  body: unknown
+  /** The signed envelope as it travels, at most 8 KiB; can be verified alone. */
+  envelope: Uint8Array
+}
+
+export type MemberState = 'alive' | 'silent' | 'left' | 'revoked'
+
+export interface Member {
+  name: string
+  peer: string
+  state: MemberState
+  lastHeard: number
+  certificateExpires: number
+  version: string
+  skewMs: number
+  connected: boolean
+  addresses: string[]
+}
+
+export type MeshEvent =
+  /** `change` tells what the record did to the state held; repeats and what is older never come. */
+  | { type: 'record'; change: 'raised' | 'refreshed' | 'cleared' | 'expired'; record: MeshRecord }
+  | { type: 'member'; change: 'joined' | 'alive' | 'silent' | 'left' | 'revoked'; member: Member }
+
+/** Answers a request of a certified member. Throwing closes the stream; the other side is told only that it failed. */
+export type RequestHandler = (request: Uint8Array, from: Member) => Promise<Uint8Array>
+
+export interface MeshStatus {
+  /** Hex of the first 16 bytes of SHA-256 of the root key. */
+  id: string
+  peer: string
+  name: string
+  addresses: string[]
+  members: number
+  connected: number
+  certificateExpires: number
+  /** Records refused, by reason. */
+  refused: Record<string, number>
+}
+
+/** A running member of a mesh. */
+export interface Mesh {
+  status(): MeshStatus
+  members(): Member[]
+  /** Live records held (own ones too), newest first. */
+  records(kind?: RecordKind): MeshRecord[]
+  /** Signs, keeps and gossips. Repeating it for the same key refreshes; `ttlMs` bounds how long it stands unrefreshed. */
+  publish(kind: RecordKind, key: string, body: unknown, ttlMs: number): Promise<MeshRecord>
+  clear(kind: RecordKind, key: string): Promise<void>
+  onEvent(listener: (event: MeshEvent) => void): void
+  /** Serves `name` (e.g. 'digest') to certified members. */
+  serve(name: string, handler: RequestHandler, limits: { requestBytes: number; answerBytes: number }): void
+  request(
+    peer: string,
+    name: string,
+    request: Uint8Array,
+    limits: { answerBytes: number; timeoutMs: number },
+  ): Promise<Uint8Array>
+  /** Verifies an envelope alone: its author's certificate and signature. Throws MeshError when it does not hold. */
+  verify(envelope: Uint8Array): MeshRecord
+  /** Signs a record without gossiping it (an answer to a request). */
+  sign(kind: RecordKind, key: string, body: unknown, ttlMs: number): MeshRecord
+  invite(options: { name?: string; ttlMs?: number }): Promise<{ token: string; expires: number }>
+  leave(): Promise<void>
+  stop(): Promise<void>
+}
