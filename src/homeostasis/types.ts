@@ -66,3 +66,21 @@ export interface DataSet<Table> {
 
 /** `learning`: neither frozen nor normal. A profile can be normal and frozen at once; `normal` is shown then. */
 export type ProfileStateName = 'learning' | 'frozen' | 'normal'
+
+/** One row of the pair tables: for each previous slot a byte, bit d-1 = seen at distance d. */
+export interface TableRow {
+  current: number
+  /** 512 bytes each */
+  train: Uint8Array
+  test: Uint8Array
+}
+
+/** A profile's tables and counters, to be saved or put back. */
+export interface ProfileTables {
+  calls: number
+  train: { sequences: number; trainCount: number; lastModCount: number }
+  test: { sequences: number; trainCount: number; lastModCount: number }
+  anomalies: number
+  normal: boolean
+  rows: TableRow[]
+}

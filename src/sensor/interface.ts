@@ -5,7 +5,10 @@
  * A sensor counts, tests and trains each call (windows, pair tables, LFC, anomaly limit, tolerize limit: exact,
  * per call). When a profile freezes and becomes normal is decided by who reads it, once a second.
  */
+import type { ProfileTables, TableRow } from '#homeostasis'
 import type { Abi } from '#syscalls'
+
+export type { ProfileTables, TableRow }
 
 export type SensorKind = 'kernel' | 'ptrace' | 'trace'
 
@@ -23,14 +26,6 @@ export interface SensorSettings {
   defaultDelayUnitMs: number
 }
 
-/** One row of the pair tables: for each previous slot a byte, bit d-1 = seen at distance d. */
-export interface TableRow {
-  current: number
-  /** 512 bytes each */
-  train: Uint8Array
-  test: Uint8Array
-}
-
 /** Counters of one profile. Numbers are exact at the time of reading. */
 export interface ProfileCounters {
   /** The sensor's own number of the profile; valid until `evicted`. */
@@ -46,16 +41,6 @@ export interface ProfileCounters {
   tasks: number
   /** Unit of delay in ms; 0: ignore. */
   delayUnitMs: number
-}
-
-/** A profile's tables and counters, to be saved or put back. */
-export interface ProfileTables {
-  calls: number
-  train: { sequences: number; trainCount: number; lastModCount: number }
-  test: { sequences: number; trainCount: number; lastModCount: number }
-  anomalies: number
-  normal: boolean
-  rows: TableRow[]
 }
 
 /** The executable a profile is of. Device and inode as the kernel has them; `inode` in decimal. */
