@@ -1,0 +1,79 @@
+/** The config file: YAML, checked key by key, with the line a mistake is on. config/lymph.yaml is the default and the example. */
+import { readFileSync } from 'node:fs'
+import { LineCounter, parseDocument } from 'yaml'
+import { z } from 'zod'
+import { DaemonError, oneLine } from './errors.ts'
+import { type DaemonSettings, initialSettings, parseSeconds, parseSetting } from './settings.ts'
+
+const schema = z.strictObject({
+  listen: z
+    .array(z.string().startsWith('/', 'a multiaddr such as /ip4/0.0.0.0/tcp/7946'))
+    .default(['/ip4/0.0.0.0/tcp/7946']),
+  host: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'letters, digits, dots and dashes, at most 63')
+    .optional(),
+  settings: z.record(z.string(), z.union([z.string(), z.number()])).default({}),
+  incidents: z
+    .strictObject({ quiet: z.union([z.string(), z.number()]).default('10m') })
+    .default({ quiet: '10m' }),
+  never_delay: z.array(z.string().startsWith('/', 'a full path')).default([]),
+})
+
+export interface Config {
+  listen: string[]
+  host: string | undefined
+  settings: DaemonSettings
+  quietMs: number
+  neverDelay: string[]
+}
+
+export const defaultConfigFile = new URL('../../config/lymph.yaml', import.meta.url).pathname
+
+/**
+ * @param file path of a config file; the shipped defaults when undefined
+ * @throws DaemonError: file, line, column, what is wrong, what is expected
+ */
+export function readConfig(file = defaultConfigFile): Config {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new DaemonError(`config ${file}: ${oneLine(error)}: name a readable file with --config`)
+  }
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines })
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset)
+    return `${file}:${line}:${col}`
+  }
+  const [mistake] = document.errors
+  if (mistake) throw new DaemonError(`${at(mistake.pos[0])}: ${oneLine(mistake.message.split('\n')[0])}`)
+  const place = (path: PropertyKey[]) => {
+    const node = path.length > 0 ? document.getIn(path as string[], true) : document.contents
+    const range = (node as { range?: [number, number, number] } | undefined)?.range
+    return range ? at(range[0]) : file
+  }
+
+  const parsed = schema.safeParse(document.toJS() ?? {})
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0] as z.core.$ZodIssue
+    const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined
+    const path = unknown === undefined ? issue.path : [...issue.path, unknown]
+    throw new DaemonError(`${place(path)}: ${path.join('.')}: ${issue.message}`)
+  }
+  const { listen, host, settings: named, incidents, never_delay } = parsed.data
+  const settings = initialSettings()
+  for (const [name, value] of Object.entries(named)) {
+    try {
+      const [key, checked] = parseSetting(name, value)
+      Object.assign(settings, { [key]: checked })
+    } catch (error) {
+      throw new DaemonError(`${place(['settings', name])}: ${oneLine(error)}`)
+    }
+  }
+  const quiet = parseSeconds(String(incidents.quiet))
+  if (quiet === undefined)
+    throw new DaemonError(`${place(['incidents', 'quiet'])}: incidents.quiet: not a duration like 10m`)
+  return { listen, host, settings, quietMs: quiet * 1000, neverDelay: never_delay }
+}
