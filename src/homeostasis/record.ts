@@ -1,0 +1,74 @@
+import type { PairTable } from './pairs.ts'
+import { Profile } from './profile.ts'
+import { tableFrom } from './tables.ts'
+import type { EmptyRule, ProfileKey, ProfileTables, Response, Settings } from './types.ts'
+
+/** What is known of one pair beside that it was seen: what a fleet compares hosts by. */
+export interface PairSupport {
+  /** Ordinal (1, 2, ...) of the process that first showed it. Kept to within 5 %. */
+  first: number
+  /** How many processes showed it. Kept to within 5 %. */
+  seen: number
+  /** It was accepted on other hosts' word and not yet seen here. */
+  borrowed: boolean
+}
+
+/** Everything a profile file holds. Times in ms since the epoch. */
+export interface ProfileRecord {
+  key: ProfileKey
+  empty: EmptyRule
+  tables: ProfileTables
+  frozen: boolean
+  normalTime: number
+  /** When learning began. */
+  since: number
+  /** When this record was made. */
+  made: number
+  /** Absent: the default response. */
+  response?: Response
+  /** Names of call numbers 512 and up. */
+  names: ReadonlyMap<number, string>
+  /** Where it comes from, in words: at most 32 entries, e.g. `package: less 590-2.1`. */
+  about: Readonly<Record<string, string>>
+  /** For pairs of the training table, by `pairCode`; those that are absent have none. */
+  support?: ReadonlyMap<number, PairSupport>
+}
+
+/** One number for (current, previous, distance): current and previous below 4096, distance 1..8. */
+export function pairCode(current: number, previous: number, distance: number): number {
+  return (current * 4096 + previous) * 8 + distance - 1
+}
+
+/** A profile as a record; `since` and `about` are what the profile itself does not know. */
+export function recordOf(
+  profile: Profile,
+  times: { since: number; made: number },
+  about: Record<string, string> = {},
+): ProfileRecord {
+  return {
+    key: profile.key,
+    empty: profile.empty,
+    tables: profile.toTables(),
+    frozen: profile.frozen,
+    normalTime: profile.normalTime,
+    ...times,
+    ...(profile.response === undefined ? {} : { response: profile.response }),
+    names: new Map(profile.names),
+    about,
+  }
+}
+
+/** The profile a record is of, to go on learning. Its EMPTY rule and window are the record's, the rest `settings`. */
+export function profileFrom(record: ProfileRecord, settings: Settings): Profile {
+  const profile = Profile.fromTables(record.key, record.tables, { ...settings, empty: record.empty })
+  profile.frozen = record.frozen
+  profile.normalTime = record.normalTime
+  profile.response = record.response
+  for (const [call, name] of record.names) profile.names.set(call, name)
+  return profile
+}
+
+/** The table that is in force: test of a normal profile, else what was learned. */
+export function tableInForce(record: ProfileRecord): PairTable {
+  return tableFrom(record.tables.rows, record.tables.normal ? 'test' : 'train')
+}
