@@ -70,7 +70,7 @@ function scan(
     }
   }
   const done = i - begin
-  // Of the ring only the last eight matter; they are put where they were, moved by what was scanned.
+  // The last nine calls are put where they belong; older ones are never looked at.
   at = (at + done) & (RING - 1)
   window.at = at
   ring[at] = p1
@@ -81,6 +81,7 @@ function scan(
   ring[back(at, 5)] = p6
   ring[back(at, 6)] = p7
   ring[back(at, 7)] = p8
+  if (done > 8) ring[back(at, 8)] = calls[i - 9]!
   window.filled = done >= 8 ? 0xff : ((window.filled << done) | ((1 << done) - 1)) & 0xff
   return i
 }

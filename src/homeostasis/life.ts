@@ -11,6 +11,8 @@ export function hasSettled(
   settings: Ratio,
 ): boolean {
   const normalCount = set.trainCount - set.lastModCount
+  // A call that changes the table never freezes it, whatever the ratio.
+  if (set.lastModCount === 0) return false
   return normalCount > 0 && set.trainCount * settings.normalFactorDen > normalCount * settings.normalFactor
 }
 

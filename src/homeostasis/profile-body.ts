@@ -175,47 +175,47 @@ function unpackRow(value: unknown, window: number, support: Map<number, PairSupp
 export function recordOfBody(value: unknown): ProfileRecord {
   check(typeof value === 'object' && value !== null && !Array.isArray(value), 'it is no map')
   const body = value as Fields
-  const window = count(body['window'], 'window', 9)
+  const window = count(body.window, 'window', 9)
   check(window >= 2, 'window is wrong')
-  const sha256 = text(body['sha256'], 'sha256', 64)
+  const sha256 = text(body.sha256, 'sha256', 64)
   check(/^([0-9a-f]{64})?$/.test(sha256), 'sha256 is wrong')
-  const about = body['about']
+  const about = body.about
   check(typeof about === 'object' && about !== null && !Array.isArray(about), 'about is wrong')
   check(Object.keys(about).length <= ABOUT_LIMIT, 'about is too long')
   const names = new Map<number, string>()
-  for (const entry of list(body['names'], 'names', CALL_LIMIT)) {
+  for (const entry of list(body.names, 'names', CALL_LIMIT)) {
     const two = list(entry, 'names', 2)
     names.set(count(two[0], 'names', CALL_LIMIT - 1), text(two[1], 'names', 256))
   }
   const support = new Map<number, PairSupport>()
-  const rows = list(body['rows'], 'rows', CALL_LIMIT).map((row) => unpackRow(row, window, support))
+  const rows = list(body.rows, 'rows', CALL_LIMIT).map((row) => unpackRow(row, window, support))
   check(
     rows.every((row, i) => i === 0 || rows[i - 1]!.current < row.current),
     'rows are not in order',
   )
   return {
     key: {
-      binary: text(body['binary'], 'binary'),
-      abi: oneOf(body['abi'], ABIS, 'abi'),
+      binary: text(body.binary, 'binary'),
+      abi: oneOf(body.abi, ABIS, 'abi'),
       window,
       sha256,
     },
-    empty: oneOf(body['empty'], ['symbol', 'skip'] as const, 'empty'),
+    empty: oneOf(body.empty, ['symbol', 'skip'] as const, 'empty'),
     tables: {
-      calls: count(body['calls'], 'calls'),
-      train: counters(body['train'], 'train'),
-      test: counters(body['test'], 'test'),
-      anomalies: count(body['anomalies'], 'anomalies'),
-      normal: flag(body['normal'], 'normal'),
+      calls: count(body.calls, 'calls'),
+      train: counters(body.train, 'train'),
+      test: counters(body.test, 'test'),
+      anomalies: count(body.anomalies, 'anomalies'),
+      normal: flag(body.normal, 'normal'),
       rows,
     },
-    frozen: flag(body['frozen'], 'frozen'),
-    normalTime: count(body['normalTime'], 'normalTime'),
-    since: count(body['since'], 'since'),
-    made: count(body['made'], 'made'),
-    ...(body['response'] === undefined
+    frozen: flag(body.frozen, 'frozen'),
+    normalTime: count(body.normalTime, 'normalTime'),
+    since: count(body.since, 'since'),
+    made: count(body.made, 'made'),
+    ...(body.response === undefined
       ? {}
-      : { response: oneOf(body['response'], ['ignore', 'delay'] as const, 'response') }),
+      : { response: oneOf(body.response, ['ignore', 'delay'] as const, 'response') }),
     names,
     about: Object.fromEntries(
       Object.entries(about).map(([name, said]) => [text(name, 'about', 64), text(said, 'about')]),
