@@ -155,6 +155,13 @@ export class Api {
   }
 }
 
+/** Whether a call failed because no daemon is there at all: what needs none may go on. */
+export function isAbsent(error: unknown): boolean {
+  if (!(error instanceof CommandError) || error.exit !== exitCodes.noDaemon) return false
+  const { code } = (error.cause ?? {}) as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR'
+}
+
 /** A path to the socket that fits into an address: a long one is reached through an open descriptor of its folder. */
 function reachable(socket: string): { path: string; close(): void } {
   if (Buffer.byteLength(socket) <= socketPathBytes) return { path: socket, close: () => {} }

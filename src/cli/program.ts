@@ -76,7 +76,7 @@ function wording(text: string, name: string): string {
     .replace(/^error: /, '')
     .split('\n')
   const meant = /^\(Did you mean (?:one of )?(.*?)\??\)$/.exec(hint.trim())?.[1]
-  return `${what}: ${meant ? `did you mean ${meant}? ` : ''}see \`${name} --help\``
+  return `${what.replace(/\.$/, '')}: ${meant ? `did you mean ${meant}? ` : ''}see \`${name} --help\``
 }
 
 function errorLine(name: string, message: string): string {

@@ -1,0 +1,92 @@
+/** `lymph incident`: the anomalies of one binary, grouped until quiet. */
+import { Command } from 'commander'
+import { contextOf, print, printJson } from './context.ts'
+import { ago, compact, moment, shortHash } from './format.ts'
+import { pairLines } from './pairs.ts'
+import type { IncidentLine } from './shapes.ts'
+import { type Column, facts, table } from './table.ts'
+
+export function incidentCommand(): Command {
+  const incident = new Command('incident').description(
+    'Incidents: the anomalies of one binary on this host, grouped until quiet.',
+  )
+  incident
+    .command('list')
+    .description('Incidents of this host, newest first.')
+    .option('--open', 'only those that are not resolved')
+    .action(async (options: { open?: boolean }, command: Command) => {
+      const { api, json } = contextOf(command)
+      let incidents = await api.get<IncidentLine[]>('/incidents')
+      if (options.open) incidents = incidents.filter(({ state }) => state !== 'resolved')
+      incidents.sort((a, b) => b.lastSeen - a.lastSeen)
+      if (json) printJson(incidents)
+      else print(table(incidents, columns(Date.now()), 'no incident'))
+    })
+  incident
+    .command('show')
+    .description('One incident with the pairs nobody had seen before, by name.')
+    .argument('<id>', 'as `lymph incident list` shows it')
+    .action(async (id: string, _options: object, command: Command) => {
+      const { api, json } = contextOf(command)
+      const one = await api.get<IncidentLine>(`/incidents/${encodeURIComponent(id)}`)
+      if (json) printJson(one)
+      else print(facts(incidentFacts(one)), '', ...unseen(one))
+    })
+  incident
+    .command('resolve')
+    .description('Mark an incident as dealt with. What comes later opens a new one.')
+    .argument('<id...>', 'as `lymph incident list` shows them')
+    .action(async (ids: string[], _options: object, command: Command) => {
+      const { api, json } = contextOf(command)
+      const answers: unknown[] = []
+      for (const id of ids) {
+        answers.push(await api.post<unknown>(`/incidents/${encodeURIComponent(id)}/resolve`))
+        if (!json) print(`${id} resolved`)
+      }
+      if (json) printJson(answers)
+    })
+  return incident
+}
+
+const colours: Record<string, 'red' | 'yellow'> = { severe: 'red', incident: 'yellow' }
+
+function columns(now: number): Column<IncidentLine>[] {
+  return [
+    { head: 'ID', cell: (i) => i.id },
+    { head: 'SEVERITY', cell: (i) => i.severity, style: (i) => colours[i.severity] },
+    { head: 'STATE', cell: (i) => i.state },
+    { head: 'CALLS', cell: (i) => compact(i.anomalous), right: true },
+    { head: 'LFC', cell: (i) => i.maxLfc, right: true },
+    { head: 'PAIRS', cell: (i) => i.pairs.length + (i.pairsCut ?? 0), right: true },
+    { head: 'FIRST', cell: (i) => moment(i.firstSeen) },
+    { head: 'LAST', cell: (i) => ago(i.lastSeen, now), right: true },
+    { head: 'BINARY', cell: (i) => i.binary, shrink: true },
+  ]
+}
+
+function incidentFacts(one: IncidentLine): [string, string | number][] {
+  const facts: [string, string | number][] = [
+    ['id', one.id],
+    ['binary', one.binary],
+    ['sha256', shortHash(one.sha256)],
+    ['abi', one.abi],
+    ['severity', one.severity],
+    ['state', one.state],
+    ['anomalous calls', one.anomalous],
+    ['highest LFC', one.maxLfc],
+    ['first seen', moment(one.firstSeen)],
+    ['last seen', moment(one.lastSeen)],
+  ]
+  if (one.pids?.length) facts.push(['processes', one.pids.join(' ')])
+  if (one.familiarity)
+    facts.push(['elsewhere', `${one.familiarity.known} of ${one.familiarity.asked} hosts know it`])
+  return facts
+}
+
+function unseen(one: IncidentLine): string[] {
+  const cut = one.pairsCut ? `, and ${one.pairsCut} more that were not kept` : ''
+  return [
+    `${one.pairs.length} unseen pairs${cut} (call after what stood how many calls before):`,
+    ...pairLines(one.pairs, one.abi),
+  ]
+}

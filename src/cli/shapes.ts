@@ -1,0 +1,84 @@
+/** What the API answers (docs/reference/api.md). What is optional here, the daemon may leave out. */
+import type { Pair } from '#homeostasis'
+import type { Incident } from '#incidents'
+import type { Member, MeshStatus } from '#mesh'
+import type { Abi } from '#syscalls'
+
+export interface Status {
+  host: string
+  sensor: 'kernel' | 'ptrace' | 'none'
+  seen: number
+  lost: number
+  profiles: { learning: number; frozen: number; normal: number }
+  classes: number
+  incidents: number
+  mesh: { id: string; members: number; connected: number } | null
+  skipped?: number
+  version?: string
+  since?: number
+  /** Why the sensor is not the kernel's, and other things a person should know. */
+  notices?: string[]
+}
+
+export interface ProcessLine {
+  pid: number
+  binary: string
+  abi: Abi
+  calls: number
+  lfc: number
+  maxLfc: number
+  state: string
+  delayedMs: number
+}
+
+export interface ProfileLine {
+  binary: string
+  sha256: string
+  abi: Abi
+  window: number
+  state: 'learning' | 'frozen' | 'normal'
+  calls: number
+  pairs: number
+  sinceChange: number
+  anomalies: number
+  response: 'ignore' | 'delay'
+  [more: string]: unknown
+}
+
+export interface ClassLine {
+  name: string
+  source: string
+  since: number
+  until: number
+}
+
+export type IncidentLine = Incident & { familiarity?: { known: number; asked: number } }
+
+export interface WarningLine {
+  host: string
+  peer: string
+  kind: string
+  subject: string
+  severity: string
+  pairs?: Pair[]
+  raised: number
+  expires: number
+  state: string
+  corroborated: number | boolean
+  abi?: Abi
+  maxLfc?: number
+}
+
+export type MemberLine = Pick<
+  Member,
+  'name' | 'peer' | 'state' | 'lastHeard' | 'certificateExpires' | 'version' | 'skewMs'
+> &
+  Partial<Pick<Member, 'connected' | 'addresses'>>
+
+export type MeshLine = MeshStatus
+
+export interface FleetBinary {
+  binary: string
+  /** What each host's digest says of its profile. */
+  hosts: { name: string; sha256: string; state: string; calls: number; pairs: number }[]
+}

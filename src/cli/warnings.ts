@@ -1,0 +1,52 @@
+/** `lymph warnings`: what other hosts say of themselves. Nothing here acts on it. */
+import { Command } from 'commander'
+import { contextOf, print, printJson } from './context.ts'
+import { moment, plain } from './format.ts'
+import { pairLines } from './pairs.ts'
+import type { WarningLine } from './shapes.ts'
+import { type Column, table } from './table.ts'
+
+export function warningsCommand(): Command {
+  return new Command('warnings')
+    .description('Warnings of other hosts that stand now; with --follow also those to come, until Ctrl-C.')
+    .option('--follow', 'go on: each warning as it comes, as a line, or as a line of JSON with --json')
+    .action(async (options: { follow?: boolean }, command: Command) => {
+      const { api, json } = contextOf(command)
+      if (!options.follow) {
+        const warnings = await api.get<WarningLine[]>('/warnings')
+        if (json) printJson(warnings)
+        else print(table(warnings, columns, 'no warning stands'))
+        return
+      }
+      const enough = new AbortController()
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => enough.abort())
+      for await (const warning of api.follow<WarningLine>('/warnings/follow', enough.signal))
+        process.stdout.write(json ? `${JSON.stringify(warning)}\n` : `${story(warning)}\n`)
+    })
+}
+
+const columns: Column<WarningLine>[] = [
+  { head: 'HOST', cell: (w) => w.host },
+  { head: 'KIND', cell: (w) => w.kind },
+  {
+    head: 'SEVERITY',
+    cell: (w) => w.severity,
+    style: (w) => (w.severity === 'severe' ? 'red' : w.severity === 'incident' ? 'yellow' : undefined),
+  },
+  { head: 'STATE', cell: (w) => w.state },
+  { head: 'LFC', cell: (w) => w.maxLfc, right: true },
+  { head: 'PAIRS', cell: (w) => w.pairs?.length, right: true },
+  { head: 'RAISED', cell: (w) => moment(w.raised) },
+  { head: 'EXPIRES', cell: (w) => moment(w.expires) },
+  { head: 'SUBJECT', cell: (w) => w.subject, shrink: true },
+]
+
+/** One warning in a few lines: the first for skimming, the pairs below it indented. */
+function story(warning: WarningLine): string {
+  const lfc = warning.maxLfc === undefined ? '' : `, LFC ${warning.maxLfc}`
+  const first = `${moment(warning.raised)} ${warning.host}: ${warning.severity}: ${warning.kind} ${warning.subject}${lfc} (${warning.state})`
+  const most = 8
+  const lines = pairLines(warning.pairs ?? [], warning.abi, '    ')
+  const rest = lines.length > most ? [`    and ${lines.length - most} more calls`] : []
+  return [plain(first), ...lines.slice(0, most).map(plain), ...rest].join('\n')
+}
