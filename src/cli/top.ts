@@ -12,6 +12,8 @@ import { type Activity, activities, type Sample } from './top/activity.ts'
 
 /** New pairs are counted over this long: they come singly, and a second shows most of them as none. */
 const historyMs = 60_000
+/** q, Q, Ctrl-C, Ctrl-D: in raw mode the terminal makes no signals of them. */
+const endKeys = [0x71, 0x51, 3, 4]
 
 export function topCommand(): Command {
   return new Command('top')
@@ -77,7 +79,7 @@ async function refresh(api: Api, first: Sample & { status: Status }, intervalMs:
 function listen(stop: () => void): () => void {
   const { stdin } = process
   const onKey = (keys: Buffer) => {
-    if (/[qQ\u0003\u0004]/.test(keys.toString('latin1'))) stop()
+    if (keys.some((key) => endKeys.includes(key))) stop()
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)
   if (stdin.isTTY) {

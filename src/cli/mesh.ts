@@ -1,0 +1,181 @@
+/** `lymph mesh`: found a mesh, bring hosts in, see them. */
+import { Command } from 'commander'
+import { isAbsent } from './api.ts'
+import { contextOf, print, printJson } from './context.ts'
+import { duration, parseDuration } from './duration.ts'
+import { ago, moment, plain, plural } from './format.ts'
+import { type Founded, foundHere, type Joined, joinHere, leaveHere, tokenFrom } from './mesh/offline.ts'
+import type { MemberLine, MeshLine } from './shapes.ts'
+import { type Column, facts, table } from './table.ts'
+
+/** Joining dials every address of the invite in turn. */
+const joinTimeoutMs = 120_000
+
+export function meshCommand(): Command {
+  const mesh = new Command('mesh').description(
+    'The mesh: hosts that warn one another. init and join work before `lymph up` as well as while it runs.',
+  )
+  mesh
+    .command('init')
+    .description('Found a mesh; this host is its first member and may invite others.')
+    .option('--host <name>', "this host's name in the mesh (default: its host name)")
+    .action(async (options: { host?: string }, command: Command) => {
+      const context = contextOf(command)
+      const { host: name } = options
+      const founded = await context.api
+        .post<Founded>('/mesh/init', { name })
+        .catch((error) => (isAbsent(error) ? foundHere(context, name) : Promise.reject(error)))
+      if (context.json) printJson(founded)
+      else
+        print(
+          `mesh ${founded.id} founded; this host is ${plain(founded.name)} (${founded.peer})`,
+          'invite another host with `lymph mesh invite` while `lymph up` runs here',
+        )
+    })
+  mesh
+    .command('invite')
+    .description('Print a token with which one host can join, once. It is a secret until then.')
+    .option('--host <name>', 'the only name the host may take')
+    .option('--ttl <duration>', 'how long it holds (default: what the mesh allows, 1h)')
+    .action(async (options: { host?: string; ttl?: string }, command: Command) => {
+      const { api, json } = contextOf(command)
+      const ttlMs = options.ttl === undefined ? undefined : parseDuration(options.ttl)
+      const invite = await api.post<{ token: string; expires: number }>('/mesh/invite', {
+        name: options.host,
+        ttlMs,
+      })
+      if (json) return printJson(invite)
+      // The token alone on standard output, so that it can be piped to `lymph mesh join -` on the other host.
+      print(invite.token)
+      process.stderr.write(
+        `for one host, until ${moment(invite.expires)}: there, \`lymph mesh join -\` reads it from standard input\n`,
+      )
+    })
+  mesh
+    .command('join')
+    .description('Join a mesh with a token of `lymph mesh invite`.')
+    .argument('<token>', 'the token, or - to read it from standard input (other users see arguments)')
+    .option('--host <name>', "this host's name in the mesh (default: its host name)")
+    .addHelpText(
+      'after',
+      '\nExit codes: 10 the token has expired, 11 it was used, 12 it is of another mesh, 13 its host cannot be reached,\n' +
+        '14 the clocks of the two hosts differ too much.',
+    )
+    .action(async (argument: string, options: { host?: string }, command: Command) => {
+      const context = contextOf(command)
+      const token = await tokenFrom(argument)
+      const { host: name } = options
+      const joined = await context.api
+        .post<Joined>('/mesh/join', { token, name }, joinTimeoutMs)
+        .catch((error) => (isAbsent(error) ? joinHere(context, token, name) : Promise.reject(error)))
+      if (context.json) printJson(joined)
+      else print(...welcome(joined))
+    })
+  mesh
+    .command('leave')
+    .description('Leave the mesh. Profiles and incidents stay; joining again takes a new token.')
+    .action(async (_options: object, command: Command) => {
+      const context = contextOf(command)
+      const answer = await context.api
+        .post<unknown>('/mesh/leave')
+        .catch((error) => (isAbsent(error) ? leaveHere(context) : Promise.reject(error)))
+      if (context.json) printJson(answer ?? { left: true })
+      else print('left the mesh')
+    })
+  mesh
+    .command('members')
+    .description('The hosts of the mesh, this one included.')
+    .action(async (_options: object, command: Command) => {
+      const { api, json } = contextOf(command)
+      const members = await api.get<MemberLine[]>('/mesh/members')
+      if (json) printJson(members)
+      else
+        print(
+          table(
+            members,
+            memberColumns(Date.now()),
+            'no mesh: `lymph mesh init` or `lymph mesh join` makes one',
+          ),
+        )
+    })
+  mesh
+    .command('status')
+    .description("This host's place in the mesh, and what it refused.")
+    .action(async (_options: object, command: Command) => {
+      const { api, json } = contextOf(command)
+      const status = await api.get<MeshLine | null>('/mesh/status')
+      if (json) printJson(status)
+      else if (status?.id) print(facts(statusFacts(status)))
+      else print('no mesh: `lymph mesh init` or `lymph mesh join` makes one')
+    })
+  mesh
+    .command('ping')
+    .description(
+      'Ask members for a sign of life over the encrypted channel. Exit code 4 when one does not answer.',
+    )
+    .argument('[host...]', 'names of members; without any, all others')
+    .action(async (hosts: string[], _options: object, command: Command) => {
+      const { api, json } = contextOf(command)
+      const answers = await api.post<Pong[]>('/mesh/ping', { hosts })
+      if (json) printJson(answers)
+      else print(table(answers, pongColumns, 'no other member'))
+      if (answers.some(({ ms }) => ms === undefined || ms === null)) process.exitCode = 4
+    })
+  return mesh
+}
+
+interface Pong {
+  name: string
+  peer: string
+  /** Round trip; absent when there was none. */
+  ms?: number
+  error?: string
+}
+
+function welcome(joined: Joined): string[] {
+  const { members } = joined
+  const count = typeof members === 'number' ? members : members?.length
+  return [
+    `joined mesh ${joined.id} as ${plain(joined.name)} (${joined.peer})`,
+    ...(count === undefined ? [] : [`it has ${plural(count, 'member')}: \`lymph mesh members\``]),
+  ]
+}
+
+function memberColumns(now: number): Column<MemberLine>[] {
+  return [
+    { head: 'NAME', cell: (m) => m.name },
+    {
+      head: 'STATE',
+      cell: (m) => m.state,
+      style: (m) => (m.state === 'alive' ? 'green' : m.state === 'silent' ? 'yellow' : 'dim'),
+    },
+    { head: 'HEARD', cell: (m) => ago(m.lastHeard, now), right: true },
+    { head: 'SKEW', cell: (m) => duration(m.skewMs), right: true },
+    { head: 'CERTIFICATE UNTIL', cell: (m) => moment(m.certificateExpires) },
+    { head: 'VERSION', cell: (m) => m.version },
+    { head: 'PEER', cell: (m) => m.peer, shrink: true },
+  ]
+}
+
+const pongColumns: Column<Pong>[] = [
+  { head: 'NAME', cell: (p) => p.name },
+  {
+    head: 'ROUND TRIP',
+    cell: (p) => (p.ms === undefined || p.ms === null ? '-' : `${p.ms.toFixed(1)} ms`),
+    right: true,
+  },
+  { head: 'WHY NOT', cell: (p) => p.error ?? '' },
+]
+
+function statusFacts(status: MeshLine): [string, string][] {
+  const refused = Object.entries(status.refused ?? {}).filter(([, count]) => count > 0)
+  return [
+    ['mesh', status.id],
+    ['this host', status.name],
+    ['peer', status.peer],
+    ['addresses', status.addresses.join(' ') || 'none'],
+    ['members', `${status.members}, ${status.connected} connected`],
+    ['certificate until', moment(status.certificateExpires)],
+    ['refused', refused.map(([why, count]) => `${why}: ${count}`).join(', ') || 'nothing'],
+  ]
+}

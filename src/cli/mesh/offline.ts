@@ -1,0 +1,73 @@
+/** Founding, joining and leaving while no daemon runs: the state is prepared as the daemon will find it. */
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { Context } from '../context.ts'
+import { CommandError, reasonOf } from '../errors.ts'
+
+export interface Founded {
+  id: string
+  peer: string
+  name: string
+}
+
+export interface Joined extends Founded {
+  members?: number | unknown[]
+}
+
+/** No invite is longer; what is longer is not one, and need not be read to its end. */
+const tokenLimitBytes = 8192
+
+export async function foundHere(context: Context, name: string | undefined): Promise<Founded> {
+  const { initMesh } = await import('#mesh')
+  return await inState(context, async (folder, host) =>
+    initMesh({ folder, name: name ?? host, now: Date.now() }),
+  )
+}
+
+export async function joinHere(context: Context, token: string, name: string | undefined): Promise<Joined> {
+  const { joinMesh } = await import('#mesh')
+  return await inState(context, async (folder, host) =>
+    joinMesh({ folder, token, name: name ?? host, now: Date.now() }),
+  )
+}
+
+/** Without a daemon nobody can be told; what is here is put aside, and the others see this host fall silent. */
+export async function leaveHere(context: Context): Promise<{ left: true; kept: string }> {
+  const { hasMesh, putAside } = await import('#mesh')
+  if (!hasMesh(join(context.state, 'mesh'))) throw new CommandError(`${context.state} is in no mesh`)
+  return await inState(context, async (folder) => ({ left: true, kept: putAside(folder, Date.now()) }))
+}
+
+/**
+ * As root the daemon's user must own what was written, whether the work went well or not: a half-made mesh folder
+ * that belongs to root would stop the next `lymph up`.
+ */
+async function inState<T>(context: Context, work: (folder: string, host: string) => Promise<T>): Promise<T> {
+  const { prepareState, readConfig } = await import('#daemon')
+  const host = readConfig(context.config).host ?? hostname()
+  const state = prepareState(context.state)
+  try {
+    return await work(join(state, 'mesh'), host)
+  } finally {
+    prepareState(state)
+  }
+}
+
+/** The token itself, or with `-` the first line of standard input. */
+export async function tokenFrom(argument: string): Promise<string> {
+  if (argument !== '-') return argument.trim()
+  if (process.stdin.isTTY) process.stderr.write('paste the token of `lymph mesh invite` and press Enter:\n')
+  let text = ''
+  try {
+    for await (const chunk of process.stdin) {
+      text += chunk
+      if (text.trimStart().includes('\n') || text.length > tokenLimitBytes) break
+    }
+  } catch (error) {
+    throw new CommandError(`standard input: ${reasonOf(error)}`)
+  }
+  const [line = ''] = text.trim().split('\n')
+  if (line === '')
+    throw new CommandError('standard input holds no token: pipe what `lymph mesh invite` printed')
+  return line.trim()
+}
