@@ -1,1 +1,2 @@
 export * from './interface.ts'
+export * from './software/index.ts'

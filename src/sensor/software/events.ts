@@ -7,14 +7,13 @@ export function whereOf({ pid, task, program }: WatchedTask, at: number) {
   return { profile: program.number, pid, tid: pid, taskCalls: task.calls, at }
 }
 
-/** What one call has to be told of, in pH's order. */
+/** What one call has to be told of. What is learned and dropped by the same call is not news. */
 export function* eventsOf(watched: WatchedTask, outcome: Outcome, at: number): Generator<SensorEvent> {
   const { task, program } = watched
   const { anomalies, settings } = program.profile
-  const { lfc, missingTrain, missingTest, stoppedNormal, trainingResetBegan } = outcome
+  const { lfc, missingTrain, missingTest, stoppedNormal, trainingReset, trainingResetBegan } = outcome
   const where = whereOf(watched, at)
   const window = () => ({ current: task.ring[task.at] as number, previous: task.previous() })
-  if (missingTrain !== 0) yield { type: 'novelty', ...where, ...window(), missing: missingTrain }
   if (missingTest !== 0)
     yield {
       type: 'anomaly',
@@ -27,4 +26,6 @@ export function* eventsOf(watched: WatchedTask, outcome: Outcome, at: number): G
     }
   if (stoppedNormal) yield { type: 'normal-stopped', ...where, anomalies, limit: settings.anomalyLimit }
   if (trainingResetBegan) yield { type: 'training-reset', ...where, lfc, limit: settings.tolerizeLimit }
+  if (missingTrain !== 0 && !trainingReset)
+    yield { type: 'novelty', ...where, ...window(), missing: missingTrain }
 }

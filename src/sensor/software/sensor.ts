@@ -236,9 +236,9 @@ export class SoftwareSensor implements Sensor {
     this.#listener({
       type: 'tick',
       totals: {
-        seen: this.#seen,
+        seen: this.#seen + this.#source.foreignCalls,
         processed: this.#processed,
-        skipped: this.#skipped,
+        skipped: this.#skipped + this.#source.foreignCalls,
         lost: this.#lost,
         lostEvents: 0,
         profiles: programs.size,

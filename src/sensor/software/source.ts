@@ -15,6 +15,8 @@ export interface CallSource {
   readonly abi: Abi
   /** Names of numbers 512 and up, as they are met. */
   readonly names: ReadonlyMap<number, string>
+  /** Calls of another ABI than `abi`, which make no events. */
+  readonly foreignCalls: number
   /** Resolves once calls will come. Throws SoftwareSensorError. */
   open(): Promise<void>
   /** Ends when there are no more calls. The next batch is asked for only when the last one is done with. */

@@ -1,0 +1,7 @@
+export * from './errors.ts'
+export * from './executable.ts'
+export { type RecordedOptions, RecordedSource } from './recorded.ts'
+export { SoftwareSensor, type SoftwareSensorOptions } from './sensor.ts'
+export type { CallSource, Program } from './source.ts'
+export { exitCodeOf, type StraceOptions, StraceSource } from './strace.ts'
+export * from './watch.ts'
