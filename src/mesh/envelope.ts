@@ -1,0 +1,80 @@
+/** A statement as it travels: canonical CBOR, signed by its author, whoever relays it. */
+import { z } from 'zod'
+import { bytes, time } from './certificate.ts'
+import { equals, type Fields, seal, sealed, sha256, unseal } from './codec.ts'
+import { because, MeshError } from './errors.ts'
+import type { RecordKind, RecordOperation } from './interface.ts'
+import type { Signer } from './keys.ts'
+import { limits } from './limits.ts'
+
+const byteLength = (value: string) => Buffer.byteLength(value)
+
+const envelopeFields = z.strictObject({
+  v: z.literal(1),
+  meshId: bytes(16),
+  author: z.string().max(80),
+  epoch: z.int().nonnegative(),
+  seq: z.int().positive(),
+  ts: time,
+  expires: time,
+  kind: z.enum(['semaphore', 'digest', 'alive']),
+  key: z.string().refine((key) => byteLength(key) <= limits.keyBytes),
+  op: z.enum(['raise', 'refresh', 'clear']),
+  body: z.unknown(),
+})
+
+/** An envelope that has been read, not yet believed. */
+export interface Statement {
+  meshId: Uint8Array
+  author: string
+  epoch: number
+  seq: number
+  ts: number
+  expires: number
+  kind: RecordKind
+  key: string
+  op: RecordOperation
+  body: unknown
+  envelope: Uint8Array
+  /** SHA-256 of the envelope. */
+  hash: Uint8Array
+  fields: Fields
+  sig: Uint8Array
+}
+
+export type NewStatement = Omit<Statement, 'envelope' | 'hash' | 'fields' | 'sig'>
+
+/** Throws MeshError 'too-large' where the envelope would exceed 8 KiB, 'bad-record' where CBOR cannot hold the body. */
+export function makeEnvelope(statement: NewStatement, signer: Signer): Statement {
+  let envelope: Uint8Array
+  try {
+    envelope = seal('record', { v: 1, ...statement, body: statement.body ?? null }, signer)
+  } catch (error) {
+    throw new MeshError(
+      'bad-record',
+      `${statement.kind} ${statement.key} cannot be encoded: ${because(error)}`,
+    )
+  }
+  if (envelope.length > limits.envelopeBytes || byteLength(statement.key) > limits.keyBytes)
+    throw new MeshError(
+      'too-large',
+      `${statement.kind} ${statement.key} takes ${envelope.length} bytes; a record may have ${limits.envelopeBytes}, its key ${limits.keyBytes}`,
+    )
+  return readEnvelope(envelope)
+}
+
+/** Reads without believing. Throws MeshError 'bad-record'. The caller has checked the size. */
+export function readEnvelope(envelope: Uint8Array): Statement {
+  try {
+    const { fields, sig } = unseal(envelope)
+    const { v: _, ...read } = envelopeFields.parse(fields)
+    return { ...read, envelope, hash: sha256(envelope), fields, sig }
+  } catch (error) {
+    throw new MeshError('bad-record', `the record cannot be read: ${because(error).split('\n')[0]}`)
+  }
+}
+
+export const signedBy = (statement: Statement, publicKey: Uint8Array): boolean =>
+  sealed('record', statement.fields, statement.sig, publicKey)
+
+export const sameStatement = (a: Statement, b: Statement): boolean => equals(a.hash, b.hash)

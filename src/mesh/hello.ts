@@ -1,0 +1,246 @@
+/**
+ * `/lymph/hello/1`: who is at the other end. Until it is done a connected peer is *pending*: it neither injects nor hears, and
+ * every other protocol of this room turns it away. The dialler speaks first; each side sends its certificate, the head of its
+ * admin log and the entries the other lacks, so a revocation arrives before anything else. Four messages:
+ * hello, answer (+ entries), confirmation (+ entries), welcome; any of the last three may be a refusal instead.
+ */
+import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import { z } from 'zod'
+import type { AdminStatement } from './adminlog.ts'
+import { bytes, someBytes, time } from './certificate.ts'
+import { equals } from './codec.ts'
+import type { Directory, Entry } from './directory.ts'
+import { because, MeshError } from './errors.ts'
+import { type Identity, writeAdminLog } from './identity.ts'
+import { limits, protocols, type Timing } from './limits.ts'
+import { type Conversation, converse } from './streams.ts'
+
+const head = z.strictObject({ seq: z.int().nonnegative(), hash: bytes(32) })
+const entries = z.array(someBytes(limits.adminEntryBytes)).max(limits.adminEntries)
+// Not strict: later versions may say more.
+const hello = z.object({
+  v: z.literal(1),
+  credential: someBytes(4096),
+  head,
+  version: z.string().max(64),
+  features: z.int().nonnegative(),
+  clock: time,
+})
+const refusal = z.object({ refused: z.string().max(256) })
+const answer = z.union([refusal, hello.extend({ entries })])
+const confirmation = z.union([refusal, z.object({ clock: time, entries })])
+const welcome = z.union([refusal, z.object({ welcome: z.literal(true) })])
+
+/** Bits this version can do beyond the base; none yet. */
+const features = 0
+/** Entries sent along: those of one hello fit its bound; the rest comes with the next. */
+const entriesAtOnce = 128
+
+export interface AdmissionOptions {
+  host: Libp2p
+  identity: Identity
+  directory: Directory
+  version: string
+  timing: Timing
+  now(): number
+  count(reason: string): void
+  log: { info(message: string): void; warn(message: string): void }
+  admitted(entry: Entry, initiator: boolean): void
+  gone(peer: string): void
+  /** Entries of the admin log that are new here. */
+  ruled(statements: AdminStatement[]): void
+}
+
+export class Admission {
+  readonly #options: AdmissionOptions
+  readonly #admitted = new Set<string>()
+  readonly #timers = new Map<Connection, NodeJS.Timeout>()
+  #stopped = false
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options
+    const { host } = options
+    host.addEventListener('connection:open', ({ detail }) => this.#opened(detail))
+    host.addEventListener('connection:close', ({ detail }) => this.#forgetTimer(detail))
+    host.addEventListener('peer:disconnect', ({ detail }) => {
+      if (this.#admitted.delete(detail.toString())) options.gone(detail.toString())
+    })
+  }
+
+  async serve(): Promise<void> {
+    await this.#options.host.handle(
+      protocols.hello,
+      (stream, connection) => this.#answer(stream, connection),
+      {
+        maxInboundStreams: 2,
+      },
+    )
+  }
+
+  admitted(peer: string): boolean {
+    return this.#admitted.has(peer)
+  }
+
+  peers(): string[] {
+    return [...this.#admitted]
+  }
+
+  get pending(): number {
+    return this.#timers.size
+  }
+
+  /** Cuts a peer off; the gater is not asked about connections that are open. */
+  cut(peer: string): void {
+    this.#admitted.delete(peer)
+    for (const connection of this.#options.host.getConnections())
+      if (connection.remotePeer.toString() === peer) connection.abort(new Error('not a member any more'))
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const timer of this.#timers.values()) clearTimeout(timer)
+    this.#timers.clear()
+  }
+
+  #opened(connection: Connection): void {
+    if (this.#stopped) return
+    const peer = connection.remotePeer.toString()
+    const timer = setTimeout(() => {
+      this.#timers.delete(connection)
+      if (this.#admitted.has(peer)) return
+      this.#options.count('hello-timeout')
+      connection.abort(new Error('no hello in time'))
+    }, this.#options.timing.hello)
+    timer.unref()
+    this.#timers.set(connection, timer)
+    if (connection.direction !== 'outbound') return
+    this.#ask(connection).catch((error) => {
+      this.#options.log.info(`hello with ${peer}: ${because(error)}`)
+      connection.abort(error instanceof Error ? error : new Error(String(error)))
+    })
+  }
+
+  #forgetTimer(connection: Connection): void {
+    clearTimeout(this.#timers.get(connection))
+    this.#timers.delete(connection)
+  }
+
+  #signal(): AbortSignal {
+    return AbortSignal.timeout(this.#options.timing.hello)
+  }
+
+  #hello() {
+    const { identity, version, now } = this.#options
+    const { credential } = identity.certificate
+    return { v: 1, credential, head: identity.admin.head(), version, features, clock: Math.round(now()) }
+  }
+
+  async #ask(connection: Connection): Promise<void> {
+    const { identity, now } = this.#options
+    const signal = this.#signal()
+    const stream = await connection.newStream(protocols.hello, { signal })
+    const talk = converse(stream, limits.helloBytes, signal)
+    const sent = now()
+    await talk.write(this.#hello())
+    const theirs = accepted(await talk.read(answer))
+    const skew = theirs.clock - (sent + now()) / 2
+    this.#learnRules(theirs.head, theirs.entries)
+    const entry = await this.#orRefuse(talk, () => this.#check(theirs.credential, connection))
+    const missing = identity.admin.since(theirs.head.seq).slice(0, entriesAtOnce)
+    await talk.write({ clock: Math.round(now()), entries: missing })
+    accepted(await talk.read(welcome))
+    await stream.close()
+    this.#admit(entry, connection, theirs.version, skew, true)
+  }
+
+  async #answer(stream: Stream, connection: Connection): Promise<void> {
+    const { identity, now, log } = this.#options
+    const talk = converse(stream, limits.helloBytes, this.#signal())
+    try {
+      const theirs = await talk.read(hello)
+      const entry = await this.#orRefuse(talk, () => this.#check(theirs.credential, connection))
+      const sent = now()
+      const missing = identity.admin.since(theirs.head.seq).slice(0, entriesAtOnce)
+      await talk.write({ ...this.#hello(), entries: missing })
+      const last = accepted(await talk.read(confirmation))
+      const skew = last.clock - (sent + now()) / 2
+      this.#learnRules(theirs.head, last.entries)
+      // What they just told may concern themselves.
+      await this.#orRefuse(talk, () => this.#check(theirs.credential, connection))
+      this.#admit(entry, connection, theirs.version, skew, false)
+      await talk.write({ welcome: true })
+      await stream.close()
+    } catch (error) {
+      this.#options.count('hello-refused')
+      log.info(`hello of ${connection.remotePeer}: ${because(error)}`)
+      stream.abort(error instanceof Error ? error : new Error(String(error)))
+      connection.close().catch(() => connection.abort(new Error('refused')))
+    }
+  }
+
+  /** Throws MeshError 'bad-certificate' where whoever is at the other end is not a member now. */
+  #check(credential: Uint8Array, connection: Connection): Entry {
+    const { directory, now } = this.#options
+    const learnt = directory.learn({ credential, addresses: [] }, now())
+    const refuse = (why: string) => new MeshError('bad-certificate', why)
+    if (learnt === undefined) throw refuse('the certificate has expired, or the directory is full')
+    const { entry } = learnt
+    if (entry.certificate.peer !== connection.remotePeer.toString())
+      throw refuse(`this is the certificate of ${entry.certificate.name}, not of whoever shows it`)
+    const objection = directory.objection(entry, now())
+    if (objection !== undefined) throw refuse(objection)
+    return entry
+  }
+
+  async #orRefuse<T>(talk: Conversation, check: () => T): Promise<T> {
+    try {
+      return check()
+    } catch (error) {
+      await talk.write({ refused: because(error).slice(0, 256) }).catch(() => undefined)
+      throw error
+    }
+  }
+
+  #admit(entry: Entry, connection: Connection, version: string, skew: number, initiator: boolean): void {
+    if (connection.status !== 'open' || this.#stopped) return
+    this.#forgetTimer(connection)
+    entry.version = version
+    entry.skewMs = Math.round(skew)
+    this.#admitted.add(entry.certificate.peer)
+    this.#options.admitted(entry, initiator)
+  }
+
+  #learnRules(theirs: z.infer<typeof head>, news: Uint8Array[]): void {
+    const { identity, log, count } = this.#options
+    const { admin } = identity
+    const fork = (at: number) => {
+      count('admin-fork')
+      log.warn(
+        `the admin log of the mesh has forked at entry ${at}: two histories are signed; someone copied or restored an issuer's key. Compare lymph mesh status on the hosts, and revoke the issuer that should not exist`,
+      )
+    }
+    const shared = Math.min(theirs.seq, admin.head().seq)
+    const ours = admin.hashAt(shared) as Uint8Array
+    if (shared === theirs.seq && !equals(ours, theirs.hash)) {
+      fork(shared)
+      return
+    }
+    const learnt: AdminStatement[] = []
+    for (const entry of theirs.seq > shared ? news : [])
+      try {
+        learnt.push(admin.append(entry))
+      } catch (error) {
+        log.warn(because(error))
+        fork(admin.head().seq + 1)
+        break
+      }
+    if (learnt.length === 0) return
+    writeAdminLog(identity)
+    this.#options.ruled(learnt)
+  }
+}
+
+function accepted<T extends object>(said: T | { refused: string }): Exclude<T, { refused: string }> {
+  if ('refused' in said) throw new Error(`refused: ${said.refused}`)
+  return said as Exclude<T, { refused: string }>
+}

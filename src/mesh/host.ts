@@ -1,0 +1,191 @@
+/** The libp2p hosts of this room, with every option that was found to matter (docs/reference/mesh.md, Transport). */
+import { noise } from '@chainsafe/libp2p-noise'
+import { type GossipSub, gossipsub } from '@libp2p/gossipsub'
+import { identify } from '@libp2p/identify'
+import type { Connection, ConnectionGater, Libp2p } from '@libp2p/interface'
+import { memory } from '@libp2p/memory'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import { sha256 } from './codec.ts'
+import { because, MeshError } from './errors.ts'
+import { hostKey, type Signer } from './keys.ts'
+import { limits, topic } from './limits.ts'
+import { pskRing, type RingKey } from './protector.ts'
+
+export interface HostOptions {
+  key: Signer
+  meshId: Uint8Array
+  listen: string[]
+  memory: boolean
+  ring(): RingKey[]
+  gater?: ConnectionGater
+}
+
+export interface GossipOptions {
+  /** 0 for an admitted peer, -60 for one that is not: it may neither inject nor hear, and keeps its subscription. */
+  score(peer: string): number
+  seen: number
+}
+
+export type MeshHost = Libp2p<{ pubsub: GossipSub }>
+
+function base(options: HostOptions) {
+  return {
+    privateKey: hostKey(options.key),
+    addresses: { listen: options.listen },
+    transports: [options.memory ? memory() : tcp()],
+    connectionEncrypters: [noise({ prologueBytes: options.meshId })],
+    streamMuxers: [yamux()],
+    connectionProtector: pskRing(options.ring),
+    connectionGater: options.gater ?? {},
+    connectionManager: {
+      // A fleet that restarts behind one address must not refuse itself: 5 a second is the default.
+      inboundConnectionThreshold: 50,
+      maxIncomingPendingConnections: 50,
+      maxConnections: 300,
+      // Redialling is ours (neighbours.ts); libp2p's gives up for ever after a while.
+      reconnectRetries: 0,
+    },
+    start: false,
+  }
+}
+
+const topicScore = {
+  topicWeight: 1,
+  timeInMeshWeight: 0,
+  firstMessageDeliveriesWeight: 0,
+  meshMessageDeliveriesWeight: 0,
+  meshFailurePenaltyWeight: 0,
+  invalidMessageDeliveriesWeight: -20,
+  invalidMessageDeliveriesDecay: 0.9,
+}
+
+/** Not started yet. */
+export async function createMeshHost(options: HostOptions, gossip: GossipOptions): Promise<MeshHost> {
+  return createLibp2p({
+    ...base(options),
+    services: {
+      identify: identify(),
+      ping: ping(),
+      pubsub: gossipsub({
+        globalSignaturePolicy: 'StrictSign',
+        allowedTopics: [topic],
+        // The same envelope wrapped anew by another member is the same message.
+        msgIdFn: (message) => sha256(message.data).subarray(0, 20),
+        ignoreDuplicatePublishError: true,
+        allowPublishToZeroTopicPeers: true,
+        seenTTL: gossip.seen,
+        doPX: false,
+        fallbackToFloodsub: false,
+        floodPublish: true,
+        // maxInboundDataLength stays 4 MiB: below 1 MiB one large answer kills the stream for good, unseen.
+        scoreParams: {
+          appSpecificScore: gossip.score,
+          appSpecificWeight: 1,
+          // A mesh behind one address, or on one machine, would otherwise empty itself above 10 peers.
+          IPColocationFactorWeight: 0,
+          topics: { [topic]: { ...defaults, ...topicScore } },
+        },
+        scoreThresholds: { gossipThreshold: -10, publishThreshold: -50, graylistThreshold: -80 },
+      }),
+    },
+  })
+}
+
+/** What a topic's score must hold though its weight is 0. */
+const defaults = {
+  timeInMeshQuantum: 1,
+  timeInMeshCap: 1,
+  firstMessageDeliveriesDecay: 0.5,
+  firstMessageDeliveriesCap: 1,
+  meshMessageDeliveriesDecay: 0.5,
+  meshMessageDeliveriesCap: 1,
+  meshMessageDeliveriesThreshold: 1,
+  meshMessageDeliveriesWindow: 10,
+  meshMessageDeliveriesActivation: 5000,
+  meshFailurePenaltyDecay: 0.5,
+}
+
+/** A host that knows enrolment alone: a stranger with an invite reaches no other protocol. Not started yet. */
+export const createEnrolHost = (options: HostOptions): Promise<Libp2p> => createLibp2p(base(options))
+
+/** Throws MeshError 'port-in-use' or 'bad-address'. */
+export async function startHost(host: Libp2p, listen: string[]): Promise<void> {
+  try {
+    await host.start()
+  } catch (error) {
+    await host.stop()
+    const all = listen.join(', ')
+    if (/EADDRINUSE|already in use/.test(because(error)))
+      throw new MeshError(
+        'port-in-use',
+        `cannot listen on ${all}: the port is taken by another program; stop that one, or give another with --listen`,
+        { cause: error },
+      )
+    if (/EACCES|EPERM/.test(because(error)))
+      throw new MeshError('bad-address', `cannot listen on ${all}: no permission; choose a port above 1023`, {
+        cause: error,
+      })
+    throw new MeshError(
+      'bad-address',
+      `cannot listen on ${all}: no such address on this host, or not one of TCP; give another with --listen`,
+      { cause: error },
+    )
+  }
+}
+
+export const onMemory = (addresses: string[]): boolean =>
+  addresses.length > 0 && addresses.every((address) => address.startsWith('/memory/'))
+
+/** Throws MeshError 'bad-address' where one is no multiaddr of a transport that is spoken here. */
+export function checkAddresses(addresses: string[]): void {
+  for (const address of addresses)
+    try {
+      const [first, second] = multiaddr(address).getComponents()
+      if (first?.name !== 'memory' && second?.name !== 'tcp') throw new Error('not TCP')
+    } catch {
+      throw new MeshError(
+        'bad-address',
+        `${address} is not an address to listen on; write it as /ip4/0.0.0.0/tcp/7946`,
+      )
+    }
+}
+
+const loopback = /^\/(ip4\/127\.|ip6\/::1\/)/
+
+/** Where the host can be reached, those that other machines can use first. */
+export function reachable(host: Libp2p, atMost: number = limits.addresses): string[] {
+  const all = host.getMultiaddrs().map((address) => address.decapsulate('/p2p').toString())
+  const outside = all.filter((address) => !loopback.test(address))
+  const inside = all.filter((address) => loopback.test(address))
+  // Keep room for one address that works on this machine itself.
+  return [...outside.slice(0, inside.length > 0 ? atMost - 1 : atMost), ...inside].slice(0, atMost)
+}
+
+/** Dials one peer at some addresses, or none known. Throws what libp2p throws. */
+export function dial(
+  host: Libp2p,
+  peer: string,
+  addresses: string[],
+  signal: AbortSignal,
+): Promise<Connection> {
+  return host.dial(
+    addresses.map((address) => multiaddr(`${address}/p2p/${peer}`)),
+    { signal },
+  )
+}
+
+export function connectionTo(host: Libp2p, peer: string): Connection | undefined {
+  return host.getConnections(peerIdFromString(peer)).find((connection) => connection.status === 'open')
+}
+
+/** The interfaces of `listen` with any free port, for a second host beside the first. */
+export function enrolListen(listen: string[]): string[] {
+  if (onMemory(listen)) return listen.map((address) => `${address}-enrol`)
+  const some = listen.length > 0 ? listen : ['/ip4/0.0.0.0/tcp/0']
+  return some.map((address) => address.replace(/\/tcp\/\d+$/, '/tcp/0'))
+}

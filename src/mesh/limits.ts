@@ -1,0 +1,110 @@
+/** Every bound and every period of the room, in one place. Sizes in bytes, times in ms. */
+
+const second = 1000
+const minute = 60 * second
+const hour = 60 * minute
+const day = 24 * hour
+
+export const limits = {
+  envelopeBytes: 8192,
+  keyBytes: 256,
+  nameBytes: 64,
+  /** Live records of one author; above it the oldest numbers give way, on every host the same ones. */
+  recordsPerAuthor: 2048,
+  /** Live records in all; above it the author who holds most gives way. */
+  recordsInAll: 65_536,
+  members: 4096,
+  addresses: 8,
+  addressBytes: 256,
+  tokenAddresses: 3,
+  /** Invites that have not run out, used ones included (they are kept to be able to say "used"). */
+  invites: 64,
+  ringKeys: 3,
+  equivocations: 256,
+  /** Sequence numbers remembered behind the highest one. */
+  window: 64,
+  adminEntries: 4096,
+  adminEntryBytes: 4096,
+  helloBytes: 1 << 20,
+  enrolBytes: 4 << 20,
+  syncMessageBytes: 1 << 20,
+  syncBatchBytes: 65_536,
+  syncStreams: 4,
+  askStreams: 16,
+  certificatesAsked: 64,
+  /** Gossip takes what is at most this old; older statements come by sync alone. */
+  maxAge: 10 * minute,
+  /** How far ahead of this host's clock a statement may be made. */
+  maxFuture: 2 * minute,
+  maxLifetime: 30 * day,
+  memberLifetime: 90 * day,
+  issuerLifetime: 365 * day,
+  inviteLifetime: hour,
+  maxInviteLifetime: 7 * day,
+  /** A cleared statement is remembered at least this long; a leave too. */
+  leaveLifetime: day,
+} as const
+
+/** Token bucket of one author, by kind: `perMinute` refills, `burst` holds. Checked for gossip; sync is bounded by the caps. */
+export const rates = {
+  semaphore: { perMinute: 10, burst: 30 },
+  digest: { perMinute: 60, burst: 600 },
+  alive: { perMinute: 5, burst: 10 },
+} as const
+
+/** What the operation of a host depends on in time. Tests and simulations shorten some. */
+export interface Timing {
+  /** Period of the alive record. */
+  alive: number
+  /** A member not heard for this long is silent: two periods and a half. */
+  silent: number
+  sync: number
+  /** Gossip caches scores for 1 s, so what was published right after admission is fetched by a second sync. */
+  settle: number
+  sweep: number
+  hello: number
+  dialTick: number
+  dial: number
+  backoffMin: number
+  /** Longest wait between dials of a member heard within `recent`, so that a healed partition is found in seconds. */
+  backoffRecent: number
+  backoffMax: number
+  recent: number
+  exchange: number
+  /** How long gossip remembers a message it has seen; at least `maxAge`, or validators alone stand against a replay. */
+  seen: number
+  /** Every so often a member outside the chosen neighbours is dialled: joins halves that lost one another. */
+  wander: number
+}
+
+export const timing: Timing = {
+  alive: minute,
+  silent: 150 * second,
+  sync: minute,
+  settle: 1500,
+  sweep: second,
+  hello: 5 * second,
+  dialTick: 500,
+  dial: 3 * second,
+  backoffMin: second,
+  backoffRecent: 2 * second,
+  backoffMax: 5 * minute,
+  recent: hour,
+  exchange: 30 * second,
+  seen: 12 * minute,
+  wander: 5 * minute,
+}
+
+/** Up to this many members everyone is connected to everyone. */
+export const fullMesh = 16
+/** Above it each host keeps this many links of its own. */
+export const neighbours = 8
+
+export const topic = '/lymph/records/1'
+export const protocols = {
+  hello: '/lymph/hello/1',
+  sync: '/lymph/sync/1',
+  certificates: '/lymph/certs/1',
+  enrol: '/lymph/enrol/1',
+  ask: (name: string) => `/lymph/ask/${name}/1`,
+} as const

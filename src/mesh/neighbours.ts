@@ -1,0 +1,125 @@
+/**
+ * Whom to connect to. libp2p forgets peers and stops redialling; this does neither: every member that is wanted and not
+ * connected is dialled for ever, with a wait that grows, and grows little for a member heard lately, so that a healed
+ * partition is found in seconds.
+ */
+import type { Libp2p } from '@libp2p/interface'
+import type { Directory, Entry } from './directory.ts'
+import { because } from './errors.ts'
+import { dial } from './host.ts'
+import { fullMesh, neighbours, type Timing } from './limits.ts'
+
+interface Wait {
+  until: number
+  step: number
+}
+
+export interface NeighbourOptions {
+  host: Libp2p
+  self: string
+  directory: Directory
+  timing: Timing
+  now(): number
+  random(): number
+  admitted(peer: string): boolean
+  deny(peer: string): boolean
+  log: { info(message: string): void }
+}
+
+/** A few dials at a time: a handshake costs 15 ms of CPU. */
+const dialsAtOnce = 8
+
+export class Neighbours {
+  readonly #options: NeighbourOptions
+  readonly #waits = new Map<string, Wait>()
+  readonly #dialling = new Set<string>()
+  #chosen = new Set<string>()
+  #wandered = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: NeighbourOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#wandered = performance.now()
+    this.#timer = setInterval(() => this.tick(), this.#options.timing.dialTick)
+    this.tick()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  get dialling(): number {
+    return this.#dialling.size
+  }
+
+  /** A member was admitted. The first one after none means that the network is back: nobody has to wait any more. */
+  met(peer: string, others: number): void {
+    this.#waits.delete(peer)
+    if (others === 0) this.#waits.clear()
+  }
+
+  /** A connection ended: try again at once, then wait. */
+  lost(peer: string): void {
+    this.#waits.delete(peer)
+  }
+
+  tick(): void {
+    const { admitted } = this.#options
+    const clock = performance.now()
+    const candidates = this.#candidates()
+    for (const peer of this.#waits.keys()) if (!candidates.has(peer)) this.#waits.delete(peer)
+    for (const entry of this.#wanted(candidates, clock)) {
+      if (this.#dialling.size >= dialsAtOnce) return
+      const { peer } = entry.certificate
+      if (admitted(peer) || this.#dialling.has(peer) || (this.#waits.get(peer)?.until ?? 0) > clock) continue
+      this.#dial(entry)
+    }
+  }
+
+  #candidates(): Map<string, Entry> {
+    const { directory, self, now, deny } = this.#options
+    const candidates = new Map<string, Entry>()
+    for (const entry of directory.entries()) {
+      const { peer } = entry.certificate
+      if (peer === self || entry.addresses.length === 0 || entry.left || deny(peer)) continue
+      if (directory.objection(entry, now()) === undefined) candidates.set(peer, entry)
+    }
+    return candidates
+  }
+
+  #wanted(candidates: Map<string, Entry>, clock: number): Entry[] {
+    if (candidates.size < fullMesh) return [...candidates.values()]
+    const { admitted, timing } = this.#options
+    for (const peer of this.#chosen) if (!candidates.has(peer)) this.#chosen.delete(peer)
+    while (this.#chosen.size < neighbours) this.#chosen.add(this.#pick([...candidates.keys()]))
+    if (clock - this.#wandered > timing.wander) {
+      this.#wandered = clock
+      const away = [...candidates.keys()].filter((peer) => !admitted(peer))
+      // One neighbour gives its place up, so that the chosen stay few and change.
+      this.#chosen.delete(this.#chosen.keys().next().value as string)
+      if (away.length > 0) this.#chosen.add(this.#pick(away))
+    }
+    return [...this.#chosen].map((peer) => candidates.get(peer) as Entry)
+  }
+
+  #pick(peers: string[]): string {
+    return peers[Math.floor(this.#options.random() * peers.length)] as string
+  }
+
+  #dial(entry: Entry): void {
+    const { host, timing, random, log, now } = this.#options
+    const { peer, name } = entry.certificate
+    this.#dialling.add(peer)
+    const recent = now() - entry.lastHeard < timing.recent
+    const most = recent ? timing.backoffRecent : timing.backoffMax
+    const step = Math.min(most, (this.#waits.get(peer)?.step ?? timing.backoffMin / 2) * 2)
+    // A dial that succeeds is no membership yet (the other side may still refuse), so the wait is set either way.
+    this.#waits.set(peer, { step, until: performance.now() + step * (0.75 + random() / 2) })
+    dial(host, peer, entry.addresses, AbortSignal.timeout(recent ? timing.dial : 3 * timing.dial))
+      .catch((error) => log.info(`cannot reach ${name} at ${entry.addresses.join(', ')}: ${because(error)}`))
+      .finally(() => this.#dialling.delete(peer))
+  }
+}

@@ -1,0 +1,45 @@
+/** What a host is opened with. */
+import type { KeyValue } from '#store'
+import type { Directory } from './directory.ts'
+import type { MeshHost } from './host.ts'
+import type { Identity } from './identity.ts'
+import type { Timing } from './limits.ts'
+import type { Writes } from './writes.ts'
+
+export interface MeshLog {
+  info(message: string): void
+  warn(message: string): void
+}
+
+export interface OpenOptions {
+  folder: string
+  /** Multiaddrs, e.g. /ip4/0.0.0.0/tcp/7946. None: this host dials and is not dialled. */
+  listen: string[]
+  keyValue: KeyValue
+  /** Version of lymph, told to members. */
+  version: string
+  log: MeshLog
+  now?: () => number
+  random?: () => number
+  /** Told by `listen` where not given. */
+  transport?: 'tcp' | 'memory'
+  /** Where invites are honoured: the interfaces of `listen`, any port, where not given. */
+  enrolListen?: string[]
+  /** Periods to shorten, in tests and simulations. */
+  timing?: Partial<Timing>
+  /** Peers not to talk to: how simulations part a mesh. */
+  deny?: (peer: string) => boolean
+  /** Listens and says nothing: for a host that only completes its joining. */
+  quiet?: boolean
+}
+
+/** What `openNode` has made ready. */
+export interface Parts {
+  options: OpenOptions
+  identity: Identity
+  host: MeshHost
+  directory: Directory
+  writes: Writes
+  counters: Map<string, number>
+  epoch: number
+}

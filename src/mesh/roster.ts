@@ -1,0 +1,59 @@
+/** The directory as it is told: members with their state, and an event at every change of it. */
+import type { Directory, Entry } from './directory.ts'
+import type { Member, MeshEvent } from './interface.ts'
+import type { Writes } from './writes.ts'
+
+export interface RosterOptions {
+  /** This host's PeerId and version. */
+  self: string
+  version: string
+  directory: Directory
+  writes: Writes
+  now(): number
+  admitted(peer: string): boolean
+  emit(event: MeshEvent): void
+}
+
+export class Roster {
+  readonly #options: RosterOptions
+
+  constructor(options: RosterOptions) {
+    this.#options = options
+  }
+
+  members(): Member[] {
+    return [...this.#options.directory.entries()].map((entry) => this.member(entry))
+  }
+
+  member(entry: Entry): Member {
+    const { self, directory, now, admitted, version } = this.#options
+    const { peer } = entry.certificate
+    const member = directory.member(entry, now(), peer === self || admitted(peer))
+    return peer === self ? { ...member, state: 'alive', lastHeard: Math.round(now()), version } : member
+  }
+
+  /** An entry is new, or may have changed: keep it, and tell of it the first time. */
+  learnt(entry: Entry): void {
+    const { directory, writes, now, emit } = this.#options
+    writes.put(`member/${entry.certificate.peer}`, directory.save(entry))
+    if (entry.told !== 'new') {
+      this.tell(entry)
+      return
+    }
+    entry.told = directory.state(entry, now())
+    emit({ type: 'member', change: 'joined', member: this.member(entry) })
+  }
+
+  /** Tells of a change of state, if there is one. */
+  tell(entry: Entry): void {
+    const { self, directory, now, emit } = this.#options
+    const state = directory.state(entry, now())
+    if (state === entry.told || entry.certificate.peer === self) return
+    entry.told = state
+    emit({ type: 'member', change: state, member: this.member(entry) })
+  }
+
+  tellAll(): void {
+    for (const entry of this.#options.directory.entries()) this.tell(entry)
+  }
+}

@@ -1,0 +1,56 @@
+/** What sync sees of a host: its directory and its ledger. */
+import type { Directory, Entry } from './directory.ts'
+import { MeshError } from './errors.ts'
+import type { Ledger } from './ledger.ts'
+import type { Side } from './sync.ts'
+import type { Writes } from './writes.ts'
+
+export interface SideOptions {
+  directory: Directory
+  ledger: Ledger
+  writes: Writes
+  now(): number
+  learnt(entry: Entry): void
+}
+
+/** `taken` counts the records that sync has brought. */
+export function sideOf({
+  directory,
+  ledger,
+  writes,
+  now,
+  learnt: told,
+}: SideOptions): Side & { taken: number } {
+  const side = {
+    taken: 0,
+    vector() {
+      ledger.sweep()
+      return [...directory.entries()].map((entry) => {
+        const { peer } = entry.certificate
+        return { peer, certificate: entry.print, records: ledger.live.print(peer) }
+      })
+    },
+    *standing(author: string) {
+      for (const { statement } of ledger.live.of(author)) yield statement
+    },
+    member(peer: string) {
+      const entry = directory.get(peer)
+      return entry && directory.known(entry)
+    },
+    learn(member: Parameters<Side['learn']>[0]) {
+      const learnt = directory.learn(member, now())
+      if (learnt !== undefined) told(learnt.entry)
+    },
+    async take(envelope: Uint8Array) {
+      const verdict = await ledger.receive(envelope, 'sync', '')
+      if (verdict.result === 'reject')
+        throw new MeshError(
+          'bad-record',
+          `the other side sent a record that can never hold: ${verdict.reason}`,
+        )
+      if (verdict.result === 'accept') side.taken += 1
+    },
+    settled: () => writes.flush(),
+  }
+  return side
+}

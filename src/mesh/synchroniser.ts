@@ -1,0 +1,180 @@
+/** When to sync, and over what: it-pipe composes the session of sync.ts with the stream and its length prefixes. */
+import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import { messageStreamToDuplex } from '@libp2p/utils'
+import * as lp from 'it-length-prefixed'
+import { pipe } from 'it-pipe'
+import { because } from './errors.ts'
+import { connectionTo } from './host.ts'
+import { limits, protocols, type Timing } from './limits.ts'
+import { initiate, respond, type Side } from './sync.ts'
+
+export interface SynchroniserOptions {
+  host: Libp2p
+  side: Side
+  timing: Timing
+  random(): number
+  /** Admitted peers. */
+  peers(): string[]
+  admitted(peer: string): boolean
+  count(reason: string): void
+  /** How many records were taken in so far: growth during a sync is news for others. */
+  taken(): number
+  log: { info(message: string): void }
+}
+
+type Session = ReturnType<typeof initiate>
+
+/** How many others hear of news that a sync brought; each passes it on in turn. */
+const spread = 3
+
+export class Synchroniser {
+  readonly #options: SynchroniserOptions
+  readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #busy = new Set<string>()
+  #answering = 0
+  #spreading = false
+  #stopped = false
+  bytesSent = 0
+
+  constructor(options: SynchroniserOptions) {
+    this.#options = options
+  }
+
+  async serve(): Promise<void> {
+    await this.#options.host.handle(
+      protocols.sync,
+      (stream, connection) => this.#answer(stream, connection),
+      {
+        maxInboundStreams: 2,
+      },
+    )
+  }
+
+  start(): void {
+    const { timing, random, peers } = this.#options
+    const next = () => {
+      const all = peers()
+      const peer = all[Math.floor(random() * all.length)]
+      if (peer !== undefined) void this.with(peer)
+      this.#after(timing.sync * (0.75 + random() / 2), next)
+    }
+    this.#after(timing.sync * (0.75 + random() / 2), next)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#timers.clear()
+  }
+
+  /** With a peer just admitted: now, and again when gossip surely counts it in. */
+  greeted(peer: string, initiator: boolean): void {
+    if (initiator) void this.with(peer)
+    this.#after(this.#options.timing.settle * (initiator ? 1 : 2), () => void this.with(peer))
+  }
+
+  /** Resolves true when both sides have gone through a whole sync. Never throws. */
+  async with(peer: string): Promise<boolean> {
+    const { host, side, admitted, log, count } = this.#options
+    if (this.#stopped || !admitted(peer) || this.#busy.has(peer)) return false
+    const connection = connectionTo(host, peer)
+    if (connection === undefined) return false
+    this.#busy.add(peer)
+    try {
+      const signal = AbortSignal.timeout(this.#options.timing.exchange)
+      const stream = await connection.newStream(protocols.sync, { signal })
+      await this.#run(stream, initiate(side), peer, signal)
+      return true
+    } catch (error) {
+      count('sync-failed')
+      log.info(`sync with ${peer}: ${because(error)}`)
+      return false
+    } finally {
+      this.#busy.delete(peer)
+    }
+  }
+
+  async #answer(stream: Stream, connection: Connection): Promise<void> {
+    const { admitted, side, count, log, timing } = this.#options
+    const peer = connection.remotePeer.toString()
+    if (!admitted(peer) || this.#answering >= limits.syncStreams) {
+      count(admitted(peer) ? 'sync-busy' : 'pending')
+      stream.abort(new Error('not now'))
+      return
+    }
+    this.#answering += 1
+    try {
+      await this.#run(stream, respond(side), peer, AbortSignal.timeout(timing.exchange))
+    } catch (error) {
+      count('sync-failed')
+      log.info(`sync of ${peer}: ${because(error)}`)
+    } finally {
+      this.#answering -= 1
+    }
+  }
+
+  async #run(stream: Stream, session: Session, peer: string, signal: AbortSignal): Promise<void> {
+    const duplex = messageStreamToDuplex(stream)
+    const before = this.#options.taken()
+    const cut = () => stream.abort(new Error('the sync took too long'))
+    signal.addEventListener('abort', cut, { once: true })
+    let failure: unknown
+    try {
+      await pipe(
+        duplex,
+        (source) => lp.decode(source, { maxDataLength: limits.syncMessageBytes }),
+        async function* (source) {
+          for await (const message of source) yield message.subarray()
+        },
+        async function* (source) {
+          try {
+            yield* session(source)
+          } catch (error) {
+            // The sink would only report that the stream ended; why it did is here.
+            failure = error
+            stream.abort(error instanceof Error ? error : new Error(String(error)))
+          }
+        },
+        (source) => this.#weigh(source),
+        lp.encode,
+        duplex,
+      )
+    } catch (error) {
+      throw failure ?? error
+    } finally {
+      signal.removeEventListener('abort', cut)
+    }
+    if (failure !== undefined) throw failure
+    if (this.#options.taken() > before) this.#spread(peer)
+  }
+
+  async *#weigh(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const message of source) {
+      this.bytesSent += message.length
+      yield message
+    }
+  }
+
+  /** What came by sync is not gossiped, so some neighbours are asked to compare too. */
+  #spread(from: string): void {
+    if (this.#spreading) return
+    this.#spreading = true
+    this.#after(100 + this.#options.random() * 200, () => {
+      this.#spreading = false
+      const others = this.#options.peers().filter((peer) => peer !== from)
+      for (let i = 0; i < spread && others.length > 0; i++) {
+        const [peer] = others.splice(Math.floor(this.#options.random() * others.length), 1)
+        void this.with(peer as string)
+      }
+    })
+  }
+
+  #after(ms: number, then: () => void): void {
+    if (this.#stopped) return
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      then()
+    }, ms)
+    this.#timers.add(timer)
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Writes that wait for one another, not the program for them: the last value of a key wins, one batch is under way at a time.
+ * What could not be written (a full disk) stays pending and is tried again with the next write or `flush`.
+ */
+import type { KeyValue, KeyValueOperation } from '#store'
+
+export class Writes {
+  readonly #store: KeyValue
+  readonly #failed: (error: unknown) => void
+  #pending = new Map<string, KeyValueOperation>()
+  #running: Promise<void> | undefined
+
+  /** `failed` hears of every batch that could not be written. */
+  constructor(store: KeyValue, failed: (error: unknown) => void) {
+    this.#store = store
+    this.#failed = failed
+  }
+
+  put(key: string, value: Uint8Array): void {
+    this.#add({ type: 'put', key, value })
+  }
+
+  del(key: string): void {
+    this.#add({ type: 'del', key })
+  }
+
+  /** Resolves when all that was asked for so far is written, or has failed and stays pending. */
+  async flush(): Promise<void> {
+    this.#run()
+    // A batch that began before the last `put` does not hold it.
+    await this.#running
+    if (this.#running === undefined && this.#pending.size === 0) return
+    this.#run()
+    await this.#running
+  }
+
+  get pending(): number {
+    return this.#pending.size
+  }
+
+  #add(operation: KeyValueOperation): void {
+    this.#pending.set(operation.key, operation)
+    queueMicrotask(() => this.#run())
+  }
+
+  #run(): void {
+    if (this.#running !== undefined || this.#pending.size === 0) return
+    const batch = this.#pending
+    this.#pending = new Map()
+    this.#running = this.#store
+      .batch([...batch.values()])
+      .then(
+        () => true,
+        (error) => {
+          this.#pending = new Map([...batch, ...this.#pending])
+          this.#failed(error)
+          return false
+        },
+      )
+      .then((written) => {
+        this.#running = undefined
+        if (written) this.#run()
+      })
+  }
+}
