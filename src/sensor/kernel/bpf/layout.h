@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* What the program and the process that loads it share. ../layout.ts is the other half; tests compare the two. */
+#pragma once
+
+#define SLOTS 512
+#define OUT_OF_RANGE 510
+#define EMPTY 511
+#define PREVIOUS 8
+#define EMPTY_WINDOW 0x01ff01ff01ff01ffULL
+#define ALL_VALID 0xffff
+
+#define NATIVE 0
+#define COMPAT 1
+
+#define RESTARTED 1  /* state.mark: the next call may be one that a stop interrupted */
+
+#define EVENT_PROFILE 1
+#define EVENT_NOVELTY 2
+#define EVENT_ANOMALY 3
+#define EVENT_NORMAL_STOPPED 4
+#define EVENT_TRAINING_RESET 5
+#define EVENT_DELAY 6
+#define EVENT_ENDED 7
+#define EVENT_PRESSURE 8
+
+/* One binary under one ABI. Slot 0 stands for "no profile": its generation changes when slots come free. */
+struct profile {
+  u32 generation;  /* tasks attached to another generation attach again */
+  u32 need;        /* distances that must be known: low byte training, high byte test (0 when not normal) */
+  u32 mask;        /* distances of the window: bit d-1 */
+  u32 stride;      /* counts[cpu * stride + profile] */
+  u32 restart_nr;  /* the ABI's restart_syscall */
+  u32 used;
+  u32 tasks;
+  u32 anomalies;
+  u64 train_base;  /* train_count = calls - train_base */
+  u64 mod_total;   /* last_mod_count = calls - mod_total */
+  u64 sequences;
+  u32 dirty;       /* training data since it was last dropped */
+  u32 abi;
+  u32 dev;
+  u32 inode_generation;
+  u64 ino;
+  u32 announced;   /* written by user space: it knows this profile */
+  u32 armed;       /* written by user space: stop its tasks while their LFC is above 0 */
+  u64 spare[5];
+  u32 row[SLOTS];  /* index into `rows`; 0: none */
+};
+_Static_assert(sizeof(struct profile) == 128 + 4 * SLOTS, "layout.ts");
+
+/* The pairs (current, previous): low byte training, high byte test, bit d-1: seen at distance d. */
+struct row {
+  u16 pair[SLOTS];
+};
+
+struct cpu {
+  u64 seen;
+  u64 restarted;      /* restarted calls and restart_syscall */
+  u64 no_program;     /* tasks without a program */
+  u64 no_room;        /* calls of tasks for which there was no profile slot */
+  u64 no_state;       /* calls of tasks for which there was no task storage */
+  u64 lost_events;
+  u64 rows_refused;
+  u64 stops;
+  u64 stops_refused;  /* too many processes were stopped already, or no event could be sent */
+  u64 forks_lost;     /* children whose window could not be copied */
+  u64 spare[6];
+};
+_Static_assert(sizeof(struct cpu) == 128, "layout.ts");
+
+struct ctl {
+  u32 anomaly_limit;
+  u32 tolerize_limit;
+  u32 locality_window;
+  u32 cpus;
+  u32 own_group;  /* process group of the sensor: never stopped */
+  u32 pressure;   /* slots ran out and user space has not answered yet */
+  u32 spare[10];
+};
+_Static_assert(sizeof(struct ctl) == 64, "layout.ts");
+
+struct key {
+  u32 dev;
+  u32 inode_generation;
+  u64 ino;
+  u32 abi;
+  u32 zero;
+};
+
+/* What a task carries. The first 64 bytes are all that a call of a settled program touches. */
+struct state {
+  u32 profile;
+  u32 generation;
+  u64 near;    /* slots of the calls 1..4 back, nearest lowest */
+  u64 far;     /* 5..8 back */
+  u32 valid;   /* distances of which the call is known, as in profile.need */
+  u32 abi;
+  u32 lfc;
+  u32 mark;
+  u64 calls;
+  u64 frame[2];
+  u32 frame_at;
+  u32 frame_size;
+  u32 max_lfc;
+  u32 over;    /* LFC is above the tolerize limit, and that was told */
+  u64 anomalous;
+  u64 restart_ip;
+  u64 restart_nr;
+};
+
+struct event {
+  u32 type;
+  u32 profile;
+  u32 generation;
+  u32 tgid;
+  u32 tid;
+  u32 current;
+  u64 time;  /* CLOCK_MONOTONIC */
+  u64 start; /* of the process, ns since boot */
+  u64 task_calls;
+  u64 near;
+  u64 far;
+  u32 missing;
+  u32 lfc;
+  u32 max_lfc;
+  u32 anomalies;
+  u64 anomalous;
+};
+_Static_assert(sizeof(struct event) == 88, "layout.ts");
+
+#define NAMES 1024
+struct profile_event {
+  struct event head;
+  u64 ino;
+  u32 dev;
+  u32 inode_generation;
+  u32 abi;
+  u32 mount_namespace;
+  u32 nlink;
+  u32 length;        /* bytes of names */
+  u32 complete;      /* the walk reached the root */
+  u32 spare;
+  char names[NAMES + 256];  /* leaf first, each ended by NUL */
+};
+
+struct task_record {
+  u32 tgid;
+  u32 tid;
+  u32 profile;
+  u32 generation;
+  u64 calls;
+  u64 anomalous;
+  u32 lfc;
+  u32 max_lfc;
+};
+_Static_assert(sizeof(struct task_record) == 40, "layout.ts");

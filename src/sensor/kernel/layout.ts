@@ -1,0 +1,119 @@
+/** What the eBPF program and this process share: the other half of bpf/layout.h. A test compares the two. */
+
+export const SLOTS = 512
+export const EMPTY = 511
+/** Distances a window can have at most. */
+export const PREVIOUS = 8
+
+/** Fields of `struct profile`, in bytes. */
+export const Profile = {
+  bytes: 128 + 4 * SLOTS,
+  generation: 0,
+  need: 4,
+  mask: 8,
+  stride: 12,
+  restartNumber: 16,
+  used: 20,
+  tasks: 24,
+  anomalies: 28,
+  trainBase: 32,
+  modTotal: 40,
+  sequences: 48,
+  dirty: 56,
+  abi: 60,
+  device: 64,
+  inodeGeneration: 68,
+  inode: 72,
+  announced: 80,
+  armed: 84,
+  row: 128,
+} as const
+
+export const ROW_BYTES = 2 * SLOTS
+
+/** Fields of `struct cpu`, in words of 8 bytes. */
+export const Cpu = {
+  bytes: 128,
+  seen: 0,
+  restarted: 1,
+  noProgram: 2,
+  noRoom: 3,
+  noState: 4,
+  lostEvents: 5,
+  rowsRefused: 6,
+  stops: 7,
+  stopsRefused: 8,
+  forksLost: 9,
+} as const
+
+/** Fields of `struct ctl`, in words of 4 bytes. */
+export const Ctl = {
+  bytes: 64,
+  anomalyLimit: 0,
+  tolerizeLimit: 1,
+  localityWindow: 2,
+  cpus: 3,
+  ownGroup: 4,
+  pressure: 5,
+} as const
+
+export const KEY_BYTES = 24
+
+/** Fields of `struct event` and `struct profile_event`, in bytes. */
+export const Event = {
+  bytes: 88,
+  type: 0,
+  profile: 4,
+  generation: 8,
+  tgid: 12,
+  tid: 16,
+  current: 20,
+  time: 24,
+  start: 32,
+  taskCalls: 40,
+  near: 48,
+  far: 56,
+  missing: 64,
+  lfc: 68,
+  maxLfc: 72,
+  anomalies: 76,
+  anomalous: 80,
+  inode: 88,
+  device: 96,
+  inodeGeneration: 100,
+  abi: 104,
+  mountNamespace: 108,
+  links: 112,
+  namesLength: 116,
+  complete: 120,
+  names: 128,
+} as const
+
+export const EventType = {
+  profile: 1,
+  novelty: 2,
+  anomaly: 3,
+  normalStopped: 4,
+  trainingReset: 5,
+  delay: 6,
+  ended: 7,
+  pressure: 8,
+} as const
+
+/** `struct task_record`, which the iterator writes. */
+export const TaskRecord = {
+  bytes: 40,
+  tgid: 0,
+  tid: 4,
+  profile: 8,
+  generation: 12,
+  calls: 16,
+  anomalous: 24,
+  lfc: 32,
+  maxLfc: 36,
+} as const
+
+/** Distances of a window of `window` calls, as bits. */
+export function maskOf(window: number): number {
+  return (1 << (window - 1)) - 1
+}

@@ -1,0 +1,307 @@
+/** The kernel sensor: the eBPF program, its maps, the files behind the profiles and the delays, as one `Sensor`. */
+import type {
+  Executable,
+  FileIdentity,
+  ProcessState,
+  ProfileTables,
+  ProfileVerb,
+  SavedProfile,
+  Sensor,
+  SensorEvent,
+  SensorSettings,
+  SensorTotals,
+} from '../interface.ts'
+import { decodeExecutable, decodeHead, type TaskRecordHead } from './decode.ts'
+import { Activity } from './eviction.ts'
+import { Identities } from './identity.ts'
+import { EventType, maskOf } from './layout.ts'
+import { pollReadable, processGroupOf } from './native.ts'
+import { PairTables } from './pairs.ts'
+import { processStates } from './processes.ts'
+import { DEFAULT_SIZES, KernelProgram, type Sizes } from './program.ts'
+import { type ResponseOptions, Responses } from './responses.ts'
+import { checkSettings, DEFAULT_SETTINGS } from './settings.ts'
+import { Slots } from './slots.ts'
+import { totalsOf, unaccounted } from './totals.ts'
+import { abiNumber, Clock, executableOf, restartNumber, translate } from './translate.ts'
+
+export interface KernelSensorOptions extends ResponseOptions {
+  sizes?: Partial<Sizes>
+}
+
+const TICK_MS = 1000
+const FILES_EVERY = 30
+const RECORDS_AT_ONCE = 20_000
+
+export class KernelSensor implements Sensor {
+  readonly kind = 'kernel'
+  readonly #options: KernelSensorOptions
+  readonly #clock = new Clock()
+  readonly #known = new Map<number, Executable>()
+  readonly #identities: Identities
+  readonly #responses: Responses
+  #listener: (event: SensorEvent) => void = () => {}
+  #settings: SensorSettings = DEFAULT_SETTINGS
+  #program: KernelProgram | undefined
+  #slots!: Slots
+  #tables!: PairTables
+  #activity!: Activity
+  #poll: { close(): void } | undefined
+  #timer: NodeJS.Timeout | undefined
+  #ticks = 0
+  #refused = 0
+  #final: SensorTotals | undefined
+
+  constructor(options: KernelSensorOptions = {}) {
+    this.#options = options
+    this.#identities = new Identities({
+      known: (profile, file) => this.#listener({ type: 'identity', profile, file }),
+      failed: (profile, reason) => this.#listener({ type: 'identity-failed', profile, reason }),
+      changed: (profile, file) => {
+        this.#tables.empty(profile)
+        this.#listener({ type: 'file-changed', profile, file })
+      },
+    })
+    this.#responses = new Responses(options, this.#settings, (event) => this.#listener(event))
+  }
+
+  onEvent(listener: (event: SensorEvent) => void): void {
+    this.#listener = listener
+  }
+
+  async start(settings: SensorSettings, saved: SavedProfile[]): Promise<void> {
+    if (this.#program) throw new Error('the sensor is watching already')
+    checkSettings(settings)
+    const program = new KernelProgram({ ...DEFAULT_SIZES, ...this.#options.sizes })
+    this.#program = program
+    this.#settings = settings
+    this.#responses.use(program)
+    this.#responses.configure(settings)
+    try {
+      this.#slots = new Slots(program.skeleton, program.maps, settings.window)
+      this.#tables = new PairTables(program.maps, {
+        take: () => this.#slots.takeRow(),
+        give: (rows) => this.#slots.giveRows(rows),
+      })
+      this.#activity = new Activity(program.maps)
+      this.#applyLimits()
+      program.maps.setControl('ownGroup', processGroupOf(0))
+      for (const pid of [process.pid, process.ppid]) program.setExempt(pid, true)
+      for (const profile of saved) this.place(profile)
+      program.attach()
+    } catch (error) {
+      program.close()
+      this.#program = undefined
+      throw error
+    }
+    this.#poll = pollReadable(program.ringFd, () => this.#drain())
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+  }
+
+  /** Gives a saved profile its slot, if the file it is of is still the one on disk. False: it is not, or no room. */
+  place({ executable, file, tables, delayUnitMs }: SavedProfile): boolean {
+    const abi = abiNumber(executable.abi)
+    if (abi === undefined) return false
+    const { device, generation } = executable
+    const key = { device, generation, inode: BigInt(executable.inode), abi }
+    if (this.#slots.find(key) !== undefined) return false
+    const id = this.#slots.take(key, restartNumber(executable.abi))
+    if (id === undefined) return false
+    if (!this.#identities.adopt(id, executable, file)) {
+      this.#slots.giveUp(id, Date.now())
+      return false
+    }
+    this.#tables.load(id, tables)
+    this.#known.set(id, executable)
+    this.#listener({ type: 'profile', profile: id, executable, pid: 0, at: Date.now() })
+    this.#listener({ type: 'identity', profile: id, file })
+    this.#responses.add(id, executable, delayUnitMs)
+    return true
+  }
+
+  #applyLimits(): void {
+    const { maps } = this.#running()
+    maps.setControl('anomalyLimit', this.#settings.anomalyLimit)
+    maps.setControl('tolerizeLimit', this.#settings.tolerizeLimit)
+    maps.setControl('localityWindow', this.#settings.localityWindow)
+  }
+
+  #running(): KernelProgram {
+    if (!this.#program) throw new Error('the sensor is not watching')
+    return this.#program
+  }
+
+  #check(profile: number): void {
+    this.#running()
+    if (!this.#known.has(profile)) throw new RangeError(`the sensor has no profile ${profile}`)
+  }
+
+  async configure(settings: SensorSettings): Promise<void> {
+    checkSettings(settings)
+    const { window } = this.#settings
+    this.#settings = settings
+    this.#applyLimits()
+    if (settings.window !== window) {
+      this.#slots.setWindow(settings.window)
+      for (const id of this.#slots.used()) this.#tables.setMask(id, maskOf(settings.window))
+    }
+    this.#responses.configure(settings)
+  }
+
+  async load(profile: number, tables: ProfileTables): Promise<void> {
+    this.#check(profile)
+    this.#tables.load(profile, tables)
+  }
+
+  async tables(profile: number): Promise<ProfileTables> {
+    this.#check(profile)
+    return this.#tables.tables(profile)
+  }
+
+  async act(profile: number, verb: ProfileVerb, lastModified?: number): Promise<boolean> {
+    this.#check(profile)
+    return this.#tables.act(profile, verb, lastModified)
+  }
+
+  async respond(profile: number, delayUnitMs: number): Promise<void> {
+    this.#check(profile)
+    this.#responses.set(profile, delayUnitMs)
+  }
+
+  async processes(): Promise<ProcessState[]> {
+    const program = this.#running()
+    return processStates(program.tasks(), program.maps, (pid) => this.#responses.leases.left(pid, Date.now()))
+  }
+
+  /** Delays stay off, whatever the profiles' responses are, until it is called again with true. */
+  enableDelays(enabled: boolean): void {
+    this.#responses.enable(enabled)
+  }
+
+  /** Processes that are never to be delayed besides those the sensor knows of itself. */
+  exempt(pid: number, on = true): void {
+    this.#running().setExempt(pid, on)
+    if (on) this.#responses.leases.finish(pid)
+  }
+
+  /** Kernel time per run, measured from now on (which costs); see `SensorTotals.runTimeNs`. */
+  measure(on: boolean): void {
+    this.#running().measure(on)
+  }
+
+  /** Every profile there is, with what is known of its file: for a reader that comes late. */
+  profiles(): { profile: number; executable: Executable; file: FileIdentity | undefined }[] {
+    return [...this.#known].map(([profile, executable]) => ({
+      profile,
+      executable,
+      file: this.#identities.get(profile),
+    }))
+  }
+
+  #drain(): void {
+    if (!this.#program) return
+    const read = this.#program.ring.drain(RECORDS_AT_ONCE, (data, at, length) => this.#take(data, at, length))
+    // The poll is told once for what it saw; the rest of a flood is read after the timers had their turn.
+    if (read === RECORDS_AT_ONCE) setImmediate(() => this.#drain())
+  }
+
+  #take(data: DataView, at: number, length: number): void {
+    const head = decodeHead(data, at)
+    if (head.type === EventType.profile) this.#announce(head, data, at, length)
+    else if (head.type === EventType.pressure) this.#evict()
+    else if (head.type === EventType.delay) this.#responses.stopped(head, this.#clock.epochMs(head.time))
+    else this.#tell(head, data, at)
+  }
+
+  #tell(head: TaskRecordHead, data: DataView, at: number): void {
+    // Of a profile that was given up since, or whose announcement was lost: its counts are in the tables.
+    if (!this.#known.has(head.profile)) return
+    if (head.generation !== this.#running().maps.get(head.profile, 'generation')) return
+    const { window, anomalyLimit, tolerizeLimit } = this.#settings
+    const limits = { anomaly: anomalyLimit, tolerize: tolerizeLimit }
+    const event = translate(head, data, at, this.#clock, window, limits)
+    if (event) this.#listener(event)
+  }
+
+  #announce(head: TaskRecordHead, data: DataView, at: number, length: number): void {
+    const { maps } = this.#running()
+    const id = head.profile
+    if (this.#known.has(id) || head.generation !== maps.get(id, 'generation')) return
+    const executable = executableOf(decodeExecutable(data, at, length), head.pid)
+    maps.set(id, 'announced', 1)
+    this.#known.set(id, executable)
+    this.#listener({
+      type: 'profile',
+      profile: id,
+      executable,
+      pid: head.pid,
+      at: this.#clock.epochMs(head.time),
+    })
+    this.#responses.add(id, executable, undefined)
+    this.#identities.want(id, executable, head.pid)
+  }
+
+  #evict(): void {
+    const { maps } = this.#running()
+    const used = this.#slots.used()
+    const refused = maps.total('rowsRefused') + this.#tables.rowsRefused
+    const ids = this.#activity.choose(this.#slots, used, refused > this.#refused)
+    this.#refused = refused
+    for (const id of ids) {
+      // Unread records of it would be of another profile by then.
+      const tables = this.#tables.tables(id)
+      this.#slots.giveUp(id, Date.now())
+      this.#activity.forget(id)
+      this.#identities.forget(id)
+      this.#responses.forget(id)
+      this.#tables.forget(id)
+      if (this.#known.delete(id)) this.#listener({ type: 'evicted', profile: id, tables })
+    }
+    if (ids.length > 0) setTimeout(() => this.#program && this.#slots.settle(Date.now()), 60)
+  }
+
+  #tick(): void {
+    if (!this.#program) return
+    this.#ticks++
+    this.#clock.adjust()
+    this.#slots.settle(Date.now())
+    const used = this.#slots.used()
+    const active = this.#activity.note(used)
+    // Its announcement found the ring full: its tasks attach again, which announces it again.
+    if (this.#program.ring.pending === 0)
+      for (const id of used) if (!this.#known.has(id)) this.#slots.reattach(id)
+    this.#evict()
+    if (this.#ticks % FILES_EVERY === 0) this.#identities.check(active)
+    const counters = [...this.#known.keys()].map((id) => ({
+      ...this.#tables.counters(id),
+      delayUnitMs: this.#responses.unitOf(id),
+    }))
+    this.#listener({ type: 'tick', totals: this.totals(), counters, at: Date.now() })
+  }
+
+  totals(): SensorTotals {
+    if (this.#final) return this.#final
+    return totalsOf(this.#running(), this.#slots, this.#tables, this.#responses.leases)
+  }
+
+  /** Calls that fell through the counts since the start; known once stopped. */
+  unaccounted = 0
+
+  async stop(): Promise<void> {
+    const program = this.#program
+    if (!program) return
+    clearInterval(this.#timer)
+    // First nothing more can be stopped, then who was is continued: those whose event is unread too.
+    program.detach()
+    this.#drain()
+    this.#poll?.close()
+    this.#identities.close()
+    this.#responses.enable(false)
+    this.#responses.leases.close()
+    this.#final = this.totals()
+    this.unaccounted = unaccounted(program, this.#slots)
+    program.close()
+    this.#responses.use(undefined)
+    this.#program = undefined
+  }
+}
