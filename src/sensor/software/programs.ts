@@ -78,7 +78,8 @@ export class Programs {
   find(found: Program): { program: WatchedProgram; changed: boolean } | undefined {
     const { executable, file } = found
     const known = this.#byName.get(nameOf(executable.path, executable.abi))
-    if (known === undefined || known.file?.sha256 === file?.sha256) {
+    // A file that cannot be identified (a recorded trace's, an unreadable one) is known by its path alone.
+    if (known === undefined || !file || !known.file?.sha256 || known.file.sha256 === file.sha256) {
       const program = known ?? this.#add(executable, file)
       if (program === undefined) return undefined
       program.executable = executable

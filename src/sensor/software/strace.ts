@@ -9,6 +9,7 @@ import { access, mkdtemp, rm, stat } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { constants as osConstants, tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import { OUT_OF_RANGE, SLOTS } from '#homeostasis'
 import { type Abi, CallNames, hostAbi, parserOf } from '#syscalls'
@@ -37,11 +38,13 @@ const STRACE_OPTIONS = [
   'verbose=none',
 ]
 
+type End = 'inherit' | 'ignore' | 'pipe' | number
+
 export interface StraceOptions {
   cwd?: string
   env?: NodeJS.ProcessEnv
   /** What the command gets as input and output; the terminal unless said. */
-  stdio?: ['inherit' | 'ignore' | number, 'inherit' | 'ignore' | number, 'inherit' | 'ignore' | number]
+  stdio?: [End, End, End]
 }
 
 /** Where a command is; undefined when there is none, or nothing that may be run. */
@@ -170,6 +173,15 @@ export class StraceSource implements CallSource {
 
   program(task: number, binary: string): Promise<Program> {
     return this.#finder.find(task, binary)
+  }
+
+  /** The command's input and output, where `stdio` says `pipe`. */
+  get stdin(): Writable | null {
+    return this.#child?.stdin ?? null
+  }
+
+  get stdout(): Readable | null {
+    return this.#child?.stdout ?? null
   }
 
   /** The exit code of the command, once it has ended. */
