@@ -6,7 +6,8 @@ import { compact, plain, shortHash } from './format.ts'
 import { actCommands } from './profile/act.ts'
 import { lookCommands } from './profile/look.ts'
 import { moveCommands } from './profile/move.ts'
-import { type Choice, choosing, selectProfile } from './profile/select.ts'
+import { type Choice, choose, choosing } from './profile/select.ts'
+import { profilesOf } from './saved.ts'
 import type { ProfileLine } from './shapes.ts'
 import { type Column, facts, table } from './table.ts'
 
@@ -19,18 +20,18 @@ export function profileCommand(): Command {
     .description('Every profile, busiest first.')
     .option('--sort <field>', 'calls, pairs, anomalies, sinceChange, state or binary', 'calls')
     .action(async (options: { sort: string }, command: Command) => {
-      const { api, json } = contextOf(command)
+      const context = contextOf(command)
       const sort = sorting(options.sort)
-      const profiles = (await api.get<ProfileLine[]>('/profiles')).sort(sort)
-      if (json) printJson(profiles)
+      const profiles = (await profilesOf(context)).profiles.sort(sort)
+      if (context.json) printJson(profiles)
       else print(table(profiles, columns, 'no program has been seen yet'))
     })
   choosing(profile.command('show').argument('<binary>', 'path or base name'))
     .description('One profile: its state and counters.')
     .action(async (binary: string, options: Choice, command: Command) => {
-      const { api, json } = contextOf(command)
-      const line = await selectProfile(api, binary, options)
-      if (json) printJson(line)
+      const context = contextOf(command)
+      const line = choose((await profilesOf(context)).profiles, binary, options)
+      if (context.json) printJson(line)
       else print(facts(Object.entries(line).map(([name, value]) => [labels[name] ?? name, shown(value)])))
     })
   for (const command of [...lookCommands(), ...actCommands(), ...moveCommands()]) profile.addCommand(command)

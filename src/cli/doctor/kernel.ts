@@ -1,11 +1,13 @@
 /** What the kernel sensor needs, as the room that loads it sees it. */
+import { release } from 'node:os'
 import { lineOf } from '../errors.ts'
-import { type Finding, failed, ok } from './finding.ts'
+import { type Finding, failed, ok, skipped } from './finding.ts'
 
 export async function checkKernel(): Promise<Finding[]> {
-  let inspect: typeof import('#sensor/kernel').inspectKernel
+  const check = 'kernel'
+  let kernel: typeof import('#sensor/kernel')
   try {
-    inspect = (await import('#sensor/kernel')).inspectKernel
+    kernel = await import('#sensor/kernel')
   } catch (error) {
     return [
       failed(
@@ -15,6 +17,15 @@ export async function checkKernel(): Promise<Finding[]> {
       ),
     ]
   }
-  const found = await inspect()
-  return found.map(({ name, ok: good, why, todo }) => (good ? ok(name, why) : failed(name, why, todo ?? '')))
+  const koffi = ok('koffi', 'loads: Node.js can make system calls')
+  const { ok: good, problems } = await kernel.inspectKernel()
+  if (good) return [koffi, ok(check, `${release()}: BTF, capabilities and bpf(2) are there`)]
+  const found = problems.map(({ what, why, fix }) => failed(check, `${what}: ${why}`, fix))
+  return process.getuid?.() === 0
+    ? [koffi, ...found]
+    : [
+        koffi,
+        ...found,
+        skipped(check, 'without root `lymph up` runs without the sensor, and `lymph watch -- COMMAND` works'),
+      ]
 }

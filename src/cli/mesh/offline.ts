@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
 import { CommandError, reasonOf } from '../errors.ts'
+import { inState } from '../saved.ts'
 
 export interface Founded {
   id: string
@@ -17,17 +18,17 @@ export interface Joined extends Founded {
 /** No invite is longer; what is longer is not one, and need not be read to its end. */
 const tokenLimitBytes = 8192
 
-export async function foundHere(context: Context, name: string | undefined): Promise<Founded> {
+export async function foundHere(context: Context, host: string | undefined): Promise<Founded> {
   const { initMesh } = await import('#mesh')
-  return await inState(context, async (folder, host) =>
-    initMesh({ folder, name: name ?? host, now: Date.now() }),
-  )
+  const name = host ?? (await hostOf(context))
+  return await inState(context, (state) => initMesh({ folder: join(state, 'mesh'), name, now: Date.now() }))
 }
 
-export async function joinHere(context: Context, token: string, name: string | undefined): Promise<Joined> {
+export async function joinHere(context: Context, token: string, host: string | undefined): Promise<Joined> {
   const { joinMesh } = await import('#mesh')
-  return await inState(context, async (folder, host) =>
-    joinMesh({ folder, token, name: name ?? host, now: Date.now() }),
+  const name = host ?? (await hostOf(context))
+  return await inState(context, (state) =>
+    joinMesh({ folder: join(state, 'mesh'), token, name, now: Date.now() }),
   )
 }
 
@@ -35,22 +36,13 @@ export async function joinHere(context: Context, token: string, name: string | u
 export async function leaveHere(context: Context): Promise<{ left: true; kept: string }> {
   const { hasMesh, putAside } = await import('#mesh')
   if (!hasMesh(join(context.state, 'mesh'))) throw new CommandError(`${context.state} is in no mesh`)
-  return await inState(context, async (folder) => ({ left: true, kept: putAside(folder, Date.now()) }))
+  return await inState(context, (state) => ({ left: true, kept: putAside(join(state, 'mesh'), Date.now()) }))
 }
 
-/**
- * As root the daemon's user must own what was written, whether the work went well or not: a half-made mesh folder
- * that belongs to root would stop the next `lymph up`.
- */
-async function inState<T>(context: Context, work: (folder: string, host: string) => Promise<T>): Promise<T> {
-  const { prepareState, readConfig } = await import('#daemon')
-  const host = readConfig(context.config).host ?? hostname()
-  const state = prepareState(context.state)
-  try {
-    return await work(join(state, 'mesh'), host)
-  } finally {
-    prepareState(state)
-  }
+/** What the daemon would be called: the configuration's name for this host, else its own. */
+async function hostOf(context: Context): Promise<string> {
+  const { readConfig } = await import('#daemon')
+  return readConfig(context.config).host ?? hostname()
 }
 
 /** The token itself, or with `-` the first line of standard input. */

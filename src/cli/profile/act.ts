@@ -1,13 +1,16 @@
 /** What the operator decides: pH's verbs, and the paper's modification, delay or ignore per binary. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
+import { DEFAULT_SETTINGS, profileFrom, recordOf } from '#homeostasis'
+import type { ProfileVerb } from '#sensor'
 import { contextOf, print, printJson } from '../context.ts'
 import { CommandError } from '../errors.ts'
 import { plain } from '../format.ts'
+import { inState, lineOfRecord, profilesOf, readProfile, type SavedProfiles } from '../saved.ts'
 import type { ProfileLine } from '../shapes.ts'
-import { type Choice, choose, choosing, selectProfile } from './select.ts'
+import { type Choice, choose, choosing } from './select.ts'
 
-const verbs: Record<string, { description: string; done: string }> = {
+const verbs: Record<ProfileVerb, { description: string; done: string }> = {
   normalize: {
     description: 'Accept what was learned as normal, from now on.',
     done: 'normal now: what it has done so far is what it may do',
@@ -22,25 +25,39 @@ const verbs: Record<string, { description: string; done: string }> = {
 
 export function actCommands(): Command[] {
   return [
-    ...Object.entries(verbs).map(([verb, { description, done }]) =>
-      choosing(new Command(verb).argument('<binary>', 'path or base name'))
-        .description(description)
-        .action(async (name: string, options: Choice, command: Command) => {
-          const { api, json } = contextOf(command)
-          const { binary, abi, sha256 } = await selectProfile(api, name, options)
-          const answer = await api.post<unknown>('/profiles/act', {
-            binary,
-            verb,
-            abi,
-            ...(sha256 ? { sha256 } : {}),
-          })
-          if (json) printJson(answer ?? { binary, verb })
-          else print(`${plain(binary)}: ${done}`)
-        }),
+    ...(Object.entries(verbs) as [ProfileVerb, (typeof verbs)[ProfileVerb]][]).map(
+      ([verb, { description, done }]) =>
+        choosing(new Command(verb).argument('<binary>', 'path or base name'))
+          .description(description)
+          .action(async (name: string, options: Choice, command: Command) => {
+            const context = contextOf(command)
+            const { profiles, saved } = await profilesOf(context)
+            const { binary, abi, sha256 } = choose(profiles, name, options)
+            const answer = saved
+              ? await inState(context, () => actOnSaved(saved, binary, verb))
+              : await context.api.post<unknown>('/profiles/act', {
+                  binary,
+                  verb,
+                  abi,
+                  ...(sha256 ? { sha256 } : {}),
+                })
+            if (context.json) printJson(answer ?? { binary, verb })
+            else print(`${plain(binary)}: ${done}`)
+          }),
     ),
     respond('delay', 'Slow a binary down when it is anomalous: delay_factor * 2^LFC before each call.'),
     respond('ignore', 'Never slow a binary down; its anomalies are still told.'),
   ]
+}
+
+/** The verb done to the file, as a daemon would do it to its copy. */
+function actOnSaved(saved: SavedProfiles, binary: string, verb: ProfileVerb): ProfileLine {
+  const record = readProfile(saved.fileOf(binary))
+  const profile = profileFrom(record, { ...DEFAULT_SETTINGS })
+  profile.act(verb)
+  const changed = { ...record, ...recordOf(profile, { since: record.since, made: Date.now() }, record.about) }
+  saved.write(changed)
+  return lineOfRecord(changed)
 }
 
 function respond(response: 'delay' | 'ignore', description: string): Command {

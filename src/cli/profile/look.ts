@@ -1,6 +1,5 @@
 /** `profile print`, `sequences`, `diff`: views of profile files, whether the daemon has them or the disk. */
-import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
 import { Command } from 'commander'
 import {
   decodeProfile,
@@ -13,11 +12,11 @@ import {
   stateName,
   tableFrom,
 } from '#homeostasis'
-import { isAbsent } from '../api.ts'
 import { type Context, contextOf, print, printJson } from '../context.ts'
 import { CommandError, exitCodes, reasonOf } from '../errors.ts'
 import { plain } from '../format.ts'
 import { callNames, pairLines } from '../pairs.ts'
+import { isProfileFile, profilesOf, readProfile } from '../saved.ts'
 import type { ProfileLine } from '../shapes.ts'
 import { type Choice, choose, choosing } from './select.ts'
 
@@ -85,63 +84,32 @@ function showDiff(
 }
 
 /**
- * The profile a name stands for: a profile file, what the daemon has, or, when no daemon runs, what it saved. A
+ * The profile a name stands for: a profile file, what the daemon has, or, when no daemon runs, what was saved. A
  * binary is never taken for a profile: profile files begin with words of their own.
  */
 async function recordOf(context: Context, name: string, choice: Choice): Promise<ProfileRecord> {
-  if (isProfileFile(name)) return decodeFile(name)
+  if (isProfileFile(name)) return readProfile(name)
+  const { profiles, saved } = await profilesOf(context)
   let profile: ProfileLine
   try {
-    profile = choose(await context.api.get<ProfileLine[]>('/profiles'), name, choice)
+    profile = choose(profiles, name, choice)
   } catch (error) {
-    if (!(error instanceof CommandError)) throw error
-    const saved = join(context.state, 'profiles', resolve(name))
-    if (isAbsent(error) && name.includes('/') && isProfileFile(saved)) return decodeFile(saved)
-    if (error.exit === exitCodes.usage && existsSync(name) && name.includes('/'))
+    if (error instanceof CommandError && name.includes('/') && existsSync(name))
       throw new CommandError(`${error.message} (and the file itself is no lymph profile)`, error.exit)
     throw error
   }
   const { binary, abi, sha256, window } = profile
+  if (saved) return readProfile(saved.fileOf(binary))
   const body = await context.api.getBytes('/profiles/body', {
     binary,
     abi,
     sha256: sha256 || undefined,
     window,
   })
-  return decode(body, `what the daemon sent for ${binary}`)
-}
-
-/** Looks at the first bytes only; what cannot be read is no profile file here, and the daemon may still know it. */
-function isProfileFile(path: string): boolean {
-  const words = 'lymph profile\n'
-  try {
-    if (!statSync(path).isFile()) return false
-    const file = openSync(path, 'r')
-    try {
-      const start = Buffer.alloc(words.length)
-      return readSync(file, start, 0, words.length, 0) === words.length && start.toString('latin1') === words
-    } finally {
-      closeSync(file)
-    }
-  } catch {
-    return false
-  }
-}
-
-function decodeFile(path: string): ProfileRecord {
-  try {
-    return decode(readFileSync(path), path)
-  } catch (error) {
-    if (error instanceof CommandError) throw error
-    throw new CommandError(`${path}: ${reasonOf(error)}`)
-  }
-}
-
-function decode(body: Uint8Array, name: string): ProfileRecord {
   try {
     return decodeProfile(body)
   } catch (error) {
-    throw new CommandError(`${name}: ${reasonOf(error)}`, exitCodes.usage, { cause: error })
+    throw new CommandError(`what the daemon sent for ${binary}: ${reasonOf(error)}`, exitCodes.degraded)
   }
 }
 
