@@ -1,2 +1,5 @@
+export { SensorClient, type SensorClientOptions, SensorGoneError } from './client.ts'
 export * from './interface.ts'
+export { type Finding, inspectKernel } from './kernel/inspect.ts'
 export * from './software/index.ts'
+export { SensorSupervisor } from './supervise.ts'

@@ -107,7 +107,8 @@ interface TaskEvent {
 }
 
 export type SensorEvent =
-  | { type: 'profile'; profile: number; executable: Executable; pid: number; at: number }
+  /** `known`: the sensor's tables are current (it has had what was saved); load nothing, ask for `tables`. */
+  | { type: 'profile'; profile: number; executable: Executable; pid: number; at: number; known?: true }
   | { type: 'identity'; profile: number; file: FileIdentity }
   | { type: 'identity-failed'; profile: number; reason: string }
   /** The file of a profile was written over in place; the profile has been emptied. */

@@ -40,15 +40,9 @@ export class Identities {
     void this.#work()
   }
 
-  /** The file of a saved profile, when what the disk has is what was saved: then it need not be read. */
-  adopt(profile: number, executable: Executable, file: FileIdentity): boolean {
-    const stat = statOf(executable.path)
-    if (!stat || !isFile(stat, executable)) return false
-    const now = timesOf(stat)
-    if (now.sizeBytes !== file.sizeBytes || now.mtimeMs !== file.mtimeMs || now.ctimeMs !== file.ctimeMs)
-      return false
+  /** The file of a saved profile that `isUnchanged` vouches for: it need not be read. */
+  adopt(profile: number, executable: Executable, file: FileIdentity): void {
     this.#known.set(profile, { executable, pid: 0, file })
-    return true
   }
 
   get(profile: number): FileIdentity | undefined {
@@ -156,6 +150,14 @@ export class Identities {
   }
 }
 
+/** Whether the disk still has the file that was saved. */
+export function isUnchanged(executable: Executable, file: FileIdentity): boolean {
+  const stat = statOf(executable.path)
+  if (!stat || !isFile(stat, executable)) return false
+  const now = timesOf(stat)
+  return now.sizeBytes === file.sizeBytes && now.mtimeMs === file.mtimeMs && now.ctimeMs === file.ctimeMs
+}
+
 function statOf(path: PathLike): BigIntStats | undefined {
   try {
     return statSync(path, { bigint: true })
@@ -173,7 +175,7 @@ function timesOf(stat: BigIntStats): Omit<FileIdentity, 'sha256'> {
 }
 
 /** Whether it is the file the kernel ran. Overlay and btrfs tell user space another device (major 0, both). */
-function isFile(stat: BigIntStats, { device, inode }: Executable): boolean {
+export function isFile(stat: BigIntStats, { device, inode }: Pick<Executable, 'device' | 'inode'>): boolean {
   if (stat.ino !== BigInt(inode)) return false
   const seen = kernelDevice(stat.dev)
   return seen === device || (seen >>> 20 === 0 && device >>> 20 === 0)

@@ -78,3 +78,18 @@ export function pollReadable(fd: number, callback: () => void): { close(): void 
   const handle = koffi.node.poll(fd, { readable: true }, callback)
   return { close: () => handle.close() }
 }
+
+const getsockopt: (fd: number, level: number, option: number, value: Buffer, length: Buffer) => number =
+  libc.func('int getsockopt(int, int, int, void *, void *)')
+const SOL_SOCKET = 1
+const SO_PEERCRED = 17
+
+/** The process at the other end of a Unix socket, as the kernel vouches for it. */
+export function peerProcess(socket: object): number | undefined {
+  const fd = (socket as { _handle?: { fd?: number } })._handle?.fd
+  if (fd === undefined || fd < 0) return undefined
+  const credentials = Buffer.alloc(12)
+  const length = Buffer.from([12, 0, 0, 0])
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, length) !== 0) return undefined
+  return credentials.readInt32LE(0) || undefined
+}

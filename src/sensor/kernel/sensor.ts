@@ -13,7 +13,7 @@ import type {
 } from '../interface.ts'
 import { decodeExecutable, decodeHead, type TaskRecordHead } from './decode.ts'
 import { Activity } from './eviction.ts'
-import { Identities } from './identity.ts'
+import { Identities, isUnchanged } from './identity.ts'
 import { EventType, maskOf } from './layout.ts'
 import { pollReadable, processGroupOf } from './native.ts'
 import { PairTables } from './pairs.ts'
@@ -23,7 +23,7 @@ import { type ResponseOptions, Responses } from './responses.ts'
 import { checkSettings, DEFAULT_SETTINGS } from './settings.ts'
 import { Slots } from './slots.ts'
 import { totalsOf, unaccounted } from './totals.ts'
-import { abiNumber, Clock, executableOf, restartNumber, translate } from './translate.ts'
+import { Clock, executableOf, kernelKeyOf, restartNumber, translate } from './translate.ts'
 
 export interface KernelSensorOptions extends ResponseOptions {
   sizes?: Partial<Sizes>
@@ -51,6 +51,8 @@ export class KernelSensor implements Sensor {
   #ticks = 0
   #refused = 0
   #final: SensorTotals | undefined
+  /** Calls that fell through the counts; known once stopped. */
+  unaccounted = 0
 
   constructor(options: KernelSensorOptions = {}) {
     this.#options = options
@@ -98,32 +100,32 @@ export class KernelSensor implements Sensor {
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
   }
 
-  /** Gives a saved profile its slot, if the file it is of is still the one on disk. False: it is not, or no room. */
-  place({ executable, file, tables, delayUnitMs }: SavedProfile): boolean {
-    const abi = abiNumber(executable.abi)
-    if (abi === undefined) return false
-    const { device, generation } = executable
-    const key = { device, generation, inode: BigInt(executable.inode), abi }
-    if (this.#slots.find(key) !== undefined) return false
-    const id = this.#slots.take(key, restartNumber(executable.abi))
-    if (id === undefined) return false
-    if (!this.#identities.adopt(id, executable, file)) {
-      this.#slots.giveUp(id, Date.now())
-      return false
-    }
+  /**
+   * Puts saved tables in place, if the file they are of is still the one on disk. Answers the profile; undefined when
+   * there is no room, or the file is another, or the profile exists and its file has not been read yet.
+   */
+  place({ executable, file, tables, delayUnitMs }: SavedProfile): number | undefined {
+    const key = kernelKeyOf(executable)
+    if (!key || !isUnchanged(executable, file)) return undefined
+    const there = this.#slots.find(key)
+    if (there !== undefined && this.#identities.get(there)?.sha256 !== file.sha256) return undefined
+    const id = there ?? this.#slots.take(key, restartNumber(executable.abi))
+    if (id === undefined) return undefined
     this.#tables.load(id, tables)
-    this.#known.set(id, executable)
-    this.#listener({ type: 'profile', profile: id, executable, pid: 0, at: Date.now() })
-    this.#listener({ type: 'identity', profile: id, file })
+    if (there === undefined) {
+      this.#identities.adopt(id, executable, file)
+      this.#known.set(id, executable)
+      this.#listener({ type: 'profile', profile: id, executable, pid: 0, at: Date.now(), known: true })
+      this.#listener({ type: 'identity', profile: id, file })
+    }
     this.#responses.add(id, executable, delayUnitMs)
-    return true
+    return id
   }
 
   #applyLimits(): void {
     const { maps } = this.#running()
-    maps.setControl('anomalyLimit', this.#settings.anomalyLimit)
-    maps.setControl('tolerizeLimit', this.#settings.tolerizeLimit)
-    maps.setControl('localityWindow', this.#settings.localityWindow)
+    for (const name of ['anomalyLimit', 'tolerizeLimit', 'localityWindow'] as const)
+      maps.setControl(name, this.#settings[name])
   }
 
   #running(): KernelProgram {
@@ -189,13 +191,10 @@ export class KernelSensor implements Sensor {
     this.#running().measure(on)
   }
 
-  /** Every profile there is, with what is known of its file: for a reader that comes late. */
+  /** Every profile there is, with its file: for a reader that comes late. */
   profiles(): { profile: number; executable: Executable; file: FileIdentity | undefined }[] {
-    return [...this.#known].map(([profile, executable]) => ({
-      profile,
-      executable,
-      file: this.#identities.get(profile),
-    }))
+    const fileOf = (profile: number) => this.#identities.get(profile)
+    return [...this.#known].map(([profile, executable]) => ({ profile, executable, file: fileOf(profile) }))
   }
 
   #drain(): void {
@@ -272,9 +271,10 @@ export class KernelSensor implements Sensor {
       for (const id of used) if (!this.#known.has(id)) this.#slots.reattach(id)
     this.#evict()
     if (this.#ticks % FILES_EVERY === 0) this.#identities.check(active)
+    const unit = (id: number) => this.#responses.unitOf(id)
     const counters = [...this.#known.keys()].map((id) => ({
       ...this.#tables.counters(id),
-      delayUnitMs: this.#responses.unitOf(id),
+      delayUnitMs: unit(id),
     }))
     this.#listener({ type: 'tick', totals: this.totals(), counters, at: Date.now() })
   }
@@ -283,9 +283,6 @@ export class KernelSensor implements Sensor {
     if (this.#final) return this.#final
     return totalsOf(this.#running(), this.#slots, this.#tables, this.#responses.leases)
   }
-
-  /** Calls that fell through the counts since the start; known once stopped. */
-  unaccounted = 0
 
   async stop(): Promise<void> {
     const program = this.#program

@@ -4,6 +4,7 @@ import type { Abi } from '#syscalls'
 import type { Executable, SensorEvent } from '../interface.ts'
 import { decodePrevious, type ExecutableRecord, type TaskRecordHead } from './decode.ts'
 import { EventType } from './layout.ts'
+import type { KernelKey } from './slots.ts'
 
 const NATIVE: Abi = process.arch === 'arm64' ? 'arm64' : 'x86-64'
 
@@ -12,9 +13,11 @@ export function abiOf(abi: number): Abi {
   return abi === 1 ? 'i386' : NATIVE
 }
 
-export function abiNumber(abi: Abi): number | undefined {
-  if (abi === NATIVE) return 0
-  return abi === 'i386' && NATIVE === 'x86-64' ? 1 : undefined
+/** Undefined for an ABI that this machine does not have. */
+export function kernelKeyOf({ abi, device, inode, generation }: Executable): KernelKey | undefined {
+  const compat = abi === 'i386' && NATIVE === 'x86-64'
+  if (abi !== NATIVE && !compat) return undefined
+  return { device, generation, inode: BigInt(inode), abi: compat ? 1 : 0 }
 }
 
 /** The number of restart_syscall. */

@@ -1,0 +1,90 @@
+/**
+ * The other side of the sensor's leases: whoever started the sensor listens to what it says of stopped processes, and
+ * continues them when it is gone. A process stopped by a signal stays stopped when the sensor dies.
+ */
+import { statSync } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { isFile } from './kernel/identity.ts'
+import { allProcesses, processStat } from './kernel/proc.ts'
+
+interface Armed {
+  path: string
+  dev: number
+  ino: string
+}
+
+const LINE_LIMIT = 1 << 20
+
+export class SensorSupervisor {
+  /** Executables whose processes the kernel may stop, by device and inode. */
+  readonly #armed = new Map<string, Armed>()
+  /** Processes that are stopped now: pid, start time. */
+  readonly #stopped = new Map<number, { startTime: number; until: number }>()
+  #rest = ''
+
+  /** `stream`: what the sensor writes to the fd named by its `--supervisor-fd`. */
+  listen(stream: Readable): void {
+    stream.setEncoding('utf8')
+    stream.on('data', (text: string) => this.take(text))
+    // The stream's end is the sensor's: its exit is what counts.
+    stream.on('error', () => {})
+  }
+
+  take(text: string): void {
+    const lines = (this.#rest + text).split('\n')
+    this.#rest = (lines.pop() as string).slice(-LINE_LIMIT)
+    for (const line of lines) if (line) this.#line(line)
+  }
+
+  #line(line: string): void {
+    const message = JSON.parse(line) as {
+      armed?: Armed[]
+      stopped?: { pid: number; startTime: number; until: number }
+      continued?: { pid: number }
+    }
+    for (const armed of message.armed ?? []) this.#armed.set(`${armed.dev}:${armed.ino}`, armed)
+    if (message.stopped) {
+      const { pid, startTime, until } = message.stopped
+      this.#stopped.set(pid, { startTime, until })
+    }
+    if (message.continued) this.#stopped.delete(message.continued.pid)
+  }
+
+  /** Processes held now. */
+  get held(): number[] {
+    return [...this.#stopped.keys()]
+  }
+
+  /**
+   * The sensor is dead: continues what it reported as stopped, and every stopped process of a program that it could
+   * have had stopped without living to report it. Answers the pids.
+   */
+  continueAll(): number[] {
+    const continued: number[] = []
+    const go = (pid: number) => {
+      try {
+        process.kill(pid, 'SIGCONT')
+        continued.push(pid)
+      } catch {
+        // It has ended since.
+      }
+    }
+    for (const [pid, { startTime }] of this.#stopped) if (processStat(pid)?.startTicks === startTime) go(pid)
+    if (this.#armed.size > 0)
+      for (const pid of allProcesses())
+        if (!continued.includes(pid) && processStat(pid)?.state === 'T' && this.#isArmed(pid)) go(pid)
+    this.#stopped.clear()
+    this.#armed.clear()
+    this.#rest = ''
+    return continued
+  }
+
+  #isArmed(pid: number): boolean {
+    try {
+      const stat = statSync(`/proc/${pid}/exe`, { bigint: true })
+      return [...this.#armed.values()].some(({ dev, ino }) => isFile(stat, { device: dev, inode: ino }))
+    } catch {
+      return false
+    }
+  }
+}
