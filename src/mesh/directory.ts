@@ -42,6 +42,8 @@ export interface DirectoryRules {
   root: Uint8Array
   revoked(peer: string, serial: string): boolean
   silentAfter: number
+  /** A member whose certificate had expired made room for another. */
+  dropped(peer: string): void
 }
 
 export class Directory {
@@ -159,7 +161,10 @@ export class Directory {
 
   #makeRoom(now: number): boolean {
     for (const [peer, entry] of this.#entries)
-      if (inForce(entry.certificate, now) !== undefined) return this.#entries.delete(peer)
+      if (inForce(entry.certificate, now) !== undefined) {
+        this.#rules.dropped(peer)
+        return this.#entries.delete(peer)
+      }
     return false
   }
 }

@@ -166,17 +166,25 @@ export function reachable(host: Libp2p, atMost: number = limits.addresses): stri
   return [...outside.slice(0, inside.length > 0 ? atMost - 1 : atMost), ...inside].slice(0, atMost)
 }
 
-/** Dials one peer at some addresses, or none known. Throws what libp2p throws. */
-export function dial(
+/**
+ * Dials one peer at some addresses. Throws what libp2p throws, or where none of them is one. Members tell their addresses
+ * themselves, so what is no address is passed over.
+ */
+export async function dial(
   host: Libp2p,
   peer: string,
   addresses: string[],
   signal: AbortSignal,
 ): Promise<Connection> {
-  return host.dial(
-    addresses.map((address) => multiaddr(`${address}/p2p/${peer}`)),
-    { signal },
-  )
+  const good = addresses.flatMap((address) => {
+    try {
+      return [multiaddr(`${address}/p2p/${peer}`)]
+    } catch {
+      return []
+    }
+  })
+  if (good.length === 0) throw new Error('none of its addresses can be read')
+  return host.dial(good, { signal })
 }
 
 export function connectionTo(host: Libp2p, peer: string): Connection | undefined {

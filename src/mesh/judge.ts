@@ -73,22 +73,19 @@ export async function judge(court: Court, data: Uint8Array, way: Way, from: stri
   const entry = court.directory.get(author)
   if (entry === undefined) return ignore('unknown-author')
   if (court.directory.objection(entry, now) !== undefined) return ignore('author')
-  if (court.notMine(statement)) return ignore('own-key')
 
   const standing = court.windows.standing(statement)
   if (standing === 'duplicate') return ignore('duplicate')
   if (standing === 'old' && way === 'gossip') return ignore('stale')
   const change = court.live.weigh(statement)
   if (change === 'duplicate') return ignore('duplicate')
-  if (change === 'superseded' && standing !== 'equivocation') {
-    // Late, but new to the window: worth a signature only to note its number, which the state makes needless.
-    return ignore('superseded')
-  }
+  if (change === 'superseded' && standing !== 'equivocation') return ignore('superseded')
   if (way === 'gossip' && standing === 'new' && !court.buckets.allows(author, statement.kind, now))
     return ignore('rate')
 
   if (!signedBy(statement, entry.certificate.publicKey))
     return { result: 'reject', reason: 'signature', statement }
+  if (court.notMine(statement)) return ignore('own-key')
   // Two statements under one number: a proof only now that the second is signed too.
   if (standing === 'equivocation') return ignore('equivocation')
   if (way === 'gossip') court.buckets.take(author, statement.kind, now)

@@ -42,6 +42,8 @@ export class Ledger {
   readonly #court: Court
   #sequence = 0
   #evidence = 0
+  /** A copy of this host's key was seen at work; said once. */
+  #copied = false
 
   constructor(options: LedgerOptions) {
     this.#options = options
@@ -61,7 +63,11 @@ export class Ledger {
   /** Reads back what was kept. What does not hold any more is dropped and counted, never believed. */
   async load(store: KeyValue): Promise<void> {
     for await (const [key, value] of store.list({ prefix: 'window/' }))
-      this.#orDrop(key, () => this.windows.load(key.slice('window/'.length), value))
+      this.#orDrop(key, () => {
+        const author = key.slice('window/'.length)
+        if (this.#options.directory.get(author) === undefined) throw new Error('author unknown')
+        this.windows.load(author, value)
+      })
     for await (const [key, value] of store.list({ prefix: 'record/' }))
       this.#orDrop(key, () => {
         const { envelope, received } = saved.parse(decode(value))
@@ -119,10 +125,12 @@ export class Ledger {
     if (way === 'gossip' || (verdict.reason !== 'duplicate' && verdict.reason !== 'superseded'))
       this.#options.count(verdict.reason)
     if (verdict.reason === 'equivocation') this.#keepEvidence(verdict.statement as Statement)
-    if (verdict.reason === 'own-key')
+    if (verdict.reason === 'own-key' && !this.#copied) {
+      this.#copied = true
       this.#options.log.warn(
         `another host signs with this host's key (${this.#options.identity.peer}); find the copy of its state folder, and join anew`,
       )
+    }
     return verdict
   }
 
@@ -177,6 +185,13 @@ export class Ledger {
     return mine.filter(({ op, kind }) => op !== 'clear' && kind !== 'alive')
   }
 
+  /** A member is no longer known: its windows go; its records cannot be verified and go when they run out. */
+  dropped(author: string): void {
+    this.windows.forget(author)
+    this.#options.writes.del(`window/${author}`)
+    this.#options.writes.del(`member/${author}`)
+  }
+
   sweep(): void {
     for (const { statement, received } of this.live.sweep(this.#options.now())) {
       this.#forget(statement)
@@ -212,16 +227,17 @@ export class Ledger {
 
   #keepEvidence(second: Statement): void {
     const { count, log, writes, directory } = this.#options
-    const first = this.live.get(second.author, slot(second))?.statement
-    const name = directory.get(second.author)?.certificate.name
-    log.warn(
-      `${name} (${second.author}) has signed two statements under one number ${second.epoch}.${second.seq}`,
-    )
+    const sameNumber = (s: Statement) => s.epoch === second.epoch && s.seq === second.seq
+    const first = [...this.live.of(second.author)].find((held) => sameNumber(held.statement))?.statement
     if (this.#evidence >= limits.equivocations) {
       count('evidence-full')
       return
     }
     this.#evidence += 1
+    const name = directory.get(second.author)?.certificate.name
+    log.warn(
+      `${name} (${second.author}) has signed two statements under one number, ${second.epoch}.${second.seq}: its key is copied or it lies`,
+    )
     const both = [second.envelope, ...(first === undefined ? [] : [first.envelope])]
     writes.put(`evidence/${second.author}/${second.epoch}/${second.seq}`, encode(both))
   }

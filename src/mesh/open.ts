@@ -33,10 +33,12 @@ export async function openNode(options: OpenOptions): Promise<MeshNode> {
     failing = true
   })
   const counters = new Map<string, number>()
+  const parts: { node?: MeshNode } = {}
   const directory = new Directory({
     root: identity.root,
     revoked: (peer, serial) => identity.admin.revoked(peer, serial),
     silentAfter: timing.silent,
+    dropped: (peer) => parts.node?.ledger.dropped(peer),
   })
   await loadDirectory(directory, identity, store, now(), counters)
 
@@ -44,7 +46,6 @@ export async function openNode(options: OpenOptions): Promise<MeshNode> {
     const entry = directory.get(peer)
     return deny(peer) || identity.admin.revoked(peer, entry?.certificate.serial ?? '')
   }
-  const parts: { node?: MeshNode } = {}
   const host = await createMeshHost(
     {
       key: identity.node,
