@@ -2,6 +2,7 @@
  * The commands by name. Each is `src/cli/NAME.ts` exporting `NAMECommand()`, loaded only when it runs: `lymph trace`
  * must not wait for libp2p, nor `lymph status` for the mesh.
  */
+import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 
 export interface Entry {
@@ -41,10 +42,11 @@ export const entries: readonly Entry[] = [
   }),
 ]
 
+const fileOf = (name: string) => new URL(`./${name}.ts`, import.meta.url)
+
+export const hasFile = (name: string): boolean => existsSync(fileOf(name))
+
 export async function load(name: string): Promise<Command> {
-  const module = (await import(new URL(`./${name}.ts`, import.meta.url).href)) as Record<
-    string,
-    () => Command
-  >
+  const module = (await import(fileOf(name).href)) as Record<string, () => Command>
   return (module[`${name}Command`] as () => Command)()
 }
