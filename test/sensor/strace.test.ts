@@ -134,6 +134,25 @@ describe('watchCommand', { skip: skip ?? false }, () => {
     const result = await watchCommand(['true'], { ...quiet, saved: async () => profiles[0] })
     assert.deepEqual(result.profiles, [])
     assert.match(result.refused[0]?.message ?? '', /windows of 9 calls, and 6 are set/)
+    const broken = await watchCommand(['sh', '-c', 'exit 4'], {
+      ...quiet,
+      saved: () => Promise.reject(new Error('the disk is on fire')),
+    })
+    assert.deepEqual([broken.exitCode, broken.profiles.length], [4, 0])
+    assert.equal(broken.refused[0]?.message, 'the disk is on fire')
+  })
+
+  it('a listener that fails ends the watching, not the command', async () => {
+    const mark = join(folder, 'survived')
+    const watching = watchCommand(['sh', '-c', `ls / >/dev/null; echo done > ${mark}`], {
+      ...quiet,
+      onEvent: (event) => {
+        if (event.type === 'novelty') throw new Error('no room for news')
+      },
+    })
+    await assert.rejects(watching, /no room for news/)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    assert.equal(existsSync(mark), true)
   })
 
   it('says in one line why it cannot: no such command, no strace, and leaves nothing behind', async () => {

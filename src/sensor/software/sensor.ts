@@ -44,6 +44,7 @@ export class SoftwareSensor implements Sensor {
   #ticking: NodeJS.Timeout | undefined
   #reading: Promise<void> = Promise.resolve()
   #stopping = false
+  #failure: Error | undefined
   #seen = 0
   #processed = 0
   #skipped = 0
@@ -142,9 +143,10 @@ export class SoftwareSensor implements Sensor {
     await this.#reading
   }
 
-  /** Resolves when the source has no more calls and every event of them was sent. */
+  /** Resolves when the source has no more calls and every event of them was sent; throws what ended it early. */
   async ended(): Promise<void> {
     await this.#reading
+    if (this.#failure) throw this.#failure
   }
 
   /** Names of call numbers 512 and up. */
@@ -177,6 +179,9 @@ export class SoftwareSensor implements Sensor {
       }
     } catch (error) {
       reason = (error as Error).message
+      this.#failure = error as Error
+      // Nobody reads on: what is being watched must not wait for us.
+      await this.#source.close()
     }
     this.#tasks.endAll()
     this.#leases.releaseAll()

@@ -41,8 +41,11 @@ export interface WatchResult {
   /** With the profile's binary; the first 10,000. */
   anomalies: (AnomalyEvent & { binary: string })[]
   anomalous: number
-  /** Saved profiles that are of another window: their programs were learned anew and are not among `profiles`. */
-  refused: ProfileFileError[]
+  /**
+   * Why saved profiles were not gone on from: of another window (ProfileFileError), or what `saved` threw. Their
+   * programs were learned anew, and are not among `profiles`, so that nothing saved is written over.
+   */
+  refused: Error[]
   totals: SensorTotals
 }
 
@@ -79,14 +82,19 @@ export async function watchCommand(argv: readonly string[], options: WatchOption
   let totals: SensorTotals | undefined
   const waiting = new Map<string, ProfileRecord>()
   const nameOf = (executable: Executable) => `${executable.abi} ${executable.path} ${executable.inode}`
-  const refused = new Map<string, ProfileFileError>()
+  const refused = new Map<string, Error>()
   let root = 0
 
   const lookup = async (
     executable: Executable,
     file: FileIdentity | undefined,
   ): Promise<ProfileTables | undefined> => {
-    const record = await options.saved?.(executable, file)
+    let record: ProfileRecord | undefined
+    try {
+      record = await options.saved?.(executable, file)
+    } catch (error) {
+      refused.set(nameOf(executable), error as Error)
+    }
     if (!record) return undefined
     if (record.key.window !== settings.window) {
       const other = record.key.window
