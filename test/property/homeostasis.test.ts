@@ -1,5 +1,6 @@
 /** The real pH core against the literal transcription, call by call; the batch path and the tables against the core. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import {
@@ -12,6 +13,8 @@ import {
   NEW_LIFE,
   PairTable,
   Profile,
+  ProfileFileError,
+  type ProfileRecord,
   profileFrom,
   recordOf,
   ScoreTask,
@@ -291,5 +294,40 @@ describe('property: profile files', () => {
       }),
       { numRuns: 400 },
     )
+  })
+
+  it('with a hash that holds over any bytes: refused, or exactly what writing makes', () => {
+    const head = Buffer.concat([Buffer.from('lymph profile\n'), Buffer.of(1)])
+    const sealed = (body: Uint8Array) =>
+      Buffer.concat([head, createHash('sha256').update(head).update(body).digest(), body])
+    const judge = (file: Uint8Array) => {
+      let record: ProfileRecord
+      try {
+        record = decodeProfile(file)
+      } catch (error) {
+        assert.ok(error instanceof ProfileFileError, String(error))
+        assert.ok(!error.message.includes('\n'))
+        return
+      }
+      assert.deepEqual(Buffer.from(encodeProfile(record)), Buffer.from(file))
+    }
+    fc.assert(
+      fc.property(
+        someProfile,
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        fc.uint8Array({ maxLength: 300 }),
+        (profile, changes, random) => {
+          const body = encodeProfile(recordOf(profile, { since: 1, made: 2 })).slice(head.length + 32)
+          for (const [at, byte] of changes) body[at % body.length] = byte
+          judge(sealed(body))
+          judge(sealed(random))
+        },
+      ),
+      { numRuns: 400 },
+    )
+    // Deep nesting, and lengths that no file of this size can hold.
+    judge(sealed(new Uint8Array(200_000).fill(0x81)))
+    judge(sealed(Uint8Array.of(0x9b, 0, 0, 0, 1, 0, 0, 0, 0)))
+    judge(sealed(Uint8Array.of(0x5b, 0, 0, 0, 1, 0, 0, 0, 0)))
   })
 })
