@@ -49,8 +49,8 @@ async function refresh(api: Api, first: Sample & { status: Status }, intervalMs:
   const release = listen(() => enough.abort())
   const history: Sample[] = []
   let latest = first
-  // The alternate screen, so that what stood on the terminal is there again afterwards.
-  process.stdout.write('\x1b[?1049h\x1b[?25l')
+  // The alternate screen, so that what stood on the terminal is there again afterwards; no cursor; long lines are cut.
+  process.stdout.write('\x1b[?1049h\x1b[?25l\x1b[?7l')
   try {
     while (!enough.signal.aborted) {
       const { rows = 24 } = process.stdout
@@ -70,7 +70,7 @@ async function refresh(api: Api, first: Sample & { status: Status }, intervalMs:
       if (!enough.signal.aborted) latest = await sample(api)
     }
   } finally {
-    process.stdout.write('\x1b[?25h\x1b[?1049l')
+    process.stdout.write('\x1b[?7h\x1b[?25h\x1b[?1049l')
     release()
   }
 }
