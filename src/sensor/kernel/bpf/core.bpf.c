@@ -9,6 +9,7 @@
 #include <bpf/bpf_tracing.h>
 #include "layout.h"
 #include "maps.h"
+#include "state.h"
 #include "attach.h"
 #include "judge.h"
 
@@ -57,10 +58,13 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
   if (!c)
     return 0;
   c->seen++;
-  st = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  st = quick_state(task->pid);
   if (!st) {
-    c->no_state++;
-    return 0;
+    st = make_state(task);
+    if (!st) {
+      c->no_state++;
+      return 0;
+    }
   }
   p = bpf_map_lookup_elem(&profiles, &st->profile);
   if (!p) {
@@ -141,9 +145,18 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old, struct linux_binprm *binary)
 {
-  struct state *st = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  struct state *st = make_state(task);
   if (!st)
     return 0;
+  /* A thread that execs takes the pid of its leader. */
+  if (old != task->pid) {
+    struct state *before = quick_state(old);
+    if (before) {
+      tell_end(task, before);
+      leave(before);
+      drop_state(old);
+    }
+  }
   tell_end(task, st);
   st->near = EMPTY_WINDOW;
   st->far = EMPTY_WINDOW;
@@ -163,27 +176,18 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
   struct state *from, *to;
   struct profile *p;
 
-  from = bpf_task_storage_get(&tasks, parent, 0, 0);
+  drop_state(child->pid);
+  from = state_of(parent);
   if (!from)
     return 0;
-  to = bpf_task_storage_get(&tasks, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  to = make_state(child);
   if (!to) {
     struct cpu *c = this_cpu();
     if (c)
       c->forks_lost++;
     return 0;
   }
-  to->near = from->near;
-  to->far = from->far;
-  to->valid = from->valid;
-  to->abi = from->abi;
-  to->frame[0] = from->frame[0];
-  to->frame[1] = from->frame[1];
-  to->frame_at = from->frame_at;
-  to->frame_size = from->frame_size;
-  to->lfc = from->lfc;
-  to->max_lfc = from->max_lfc;
-  to->over = from->over;
+  copy_window(to, from);
   p = bpf_map_lookup_elem(&profiles, &from->profile);
   if (!from->profile || !p || p->generation != from->generation)
     return 0;
@@ -196,7 +200,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-  struct state *st = bpf_task_storage_get(&tasks, task, 0, 0);
+  struct state *st = state_of(task);
   if (!st)
     return 0;
   tell_end(task, st);
@@ -204,6 +208,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
   st->profile = 0;
   st->generation = 0;
   st->anomalous = 0;
+  drop_state(task->pid);
   return 0;
 }
 
@@ -216,7 +221,7 @@ int list_tasks(struct bpf_iter__task *ctx)
 
   if (!task)
     return 0;
-  st = bpf_task_storage_get(&tasks, task, 0, 0);
+  st = state_of(task);
   if (!st || !st->profile)
     return 0;
   record.tgid = task->tgid;

@@ -87,26 +87,33 @@ struct key {
   u32 zero;
 };
 
+/* Power of two; pids beyond it share slots, and whoever finds its slot taken is kept in task storage instead. */
+#define STATES 16384
+
 /* What a task carries. The first 64 bytes are all that a call of a settled program touches. */
 struct state {
+  u32 tid;     /* whose it is; 0: nobody's */
   u32 profile;
   u32 generation;
+  u32 mark;
   u64 near;    /* slots of the calls 1..4 back, nearest lowest */
   u64 far;     /* 5..8 back */
   u32 valid;   /* distances of which the call is known, as in profile.need */
   u32 abi;
   u32 lfc;
-  u32 mark;
+  u32 over;    /* LFC is above the tolerize limit, and that was told */
   u64 calls;
   u64 frame[2];
   u32 frame_at;
   u32 frame_size;
   u32 max_lfc;
-  u32 over;    /* LFC is above the tolerize limit, and that was told */
+  u32 zero;
   u64 anomalous;
   u64 restart_ip;
   u64 restart_nr;
+  u64 spare[2];
 };
+_Static_assert(sizeof(struct state) == 128, "two cache lines");
 
 struct event {
   u32 type;

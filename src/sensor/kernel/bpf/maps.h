@@ -24,6 +24,11 @@ ARRAY(rows, struct row, 256);
 /* Calls per profile and CPU: exact without atomics, since only its own CPU writes a word. */
 ARRAY(counts, u64, 64);
 ARRAY(cpus, struct cpu, 1);
+/*
+ * What each task carries, found by its pid without a call into the kernel: a task storage look-up costs as much as all
+ * the rest of a settled call, where returns are mitigated several times that.
+ */
+ARRAY(states, struct state, STATES);
 QUEUE(free_profiles, 64);
 QUEUE(free_rows, 256);
 
@@ -50,6 +55,7 @@ struct {
   __type(value, u32);
 } exempt SEC(".maps");
 
+/* For tasks that find their slot of `states` taken. */
 struct {
   __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
   __uint(map_flags, BPF_F_NO_PREALLOC);
