@@ -44,7 +44,7 @@ export function detectFormat(head: Uint8Array, before?: TraceFormat): TraceForma
   const first = whole.find((line) => line.trim() !== '')
   if (first === undefined) return undefined
   if (/^\d+ \| \d+ \| \d+ \| [<>] \|/.test(first)) return 'sysdig'
-  if (/^[\d\s]+$/.test(first)) return numbersOrPairs(whole, before)
+  if (/^[\d\s]+$/.test(first)) return numbersOrPairs(whole.slice(0, 100), before)
   const { at } = pidOf(first)
   const said = readLine(first.slice(at))
   if (said.kind !== 'foreign' && !(said.kind === 'rest' && at === 0)) return 'strace'
