@@ -37,7 +37,7 @@ export class Api {
   }
 
   async getBytes(path: string, query: Query = {}): Promise<Uint8Array> {
-    return await collect(await this.#call({ method: 'GET', path, query }))
+    return await this.#collect(await this.#call({ method: 'GET', path, query }))
   }
 
   async postBytes<T>(path: string, body: Uint8Array, type = 'application/octet-stream'): Promise<T> {
@@ -58,7 +58,7 @@ export class Api {
       }
     } catch (error) {
       if (signal?.aborted) return
-      throw new CommandError(`the daemon at ${this.socket} went away: ${reasonOf(error)}`, exitCodes.noDaemon)
+      throw this.#gone(error)
     } finally {
       response.destroy()
     }
@@ -70,7 +70,7 @@ export class Api {
   }
 
   async #json<T>(response: IncomingMessage): Promise<T> {
-    const text = new TextDecoder().decode(await collect(response))
+    const text = new TextDecoder().decode(await this.#collect(response))
     if (text.trim() === '') return undefined as T
     try {
       return JSON.parse(text) as T
@@ -87,7 +87,7 @@ export class Api {
     const response = await this.#connect(call)
     const status = response.statusCode ?? 0
     if (status >= 200 && status < 300) return response
-    const text = new TextDecoder().decode(await collect(response))
+    const text = new TextDecoder().decode(await this.#collect(response))
     let error: { message?: string; exit?: number } | undefined
     try {
       error = (JSON.parse(text) as { error?: { message?: string; exit?: number } }).error
@@ -143,6 +143,24 @@ export class Api {
     })
   }
 
+  async #collect(response: IncomingMessage): Promise<Uint8Array> {
+    const chunks: Buffer[] = []
+    try {
+      for await (const chunk of response) chunks.push(chunk as Buffer)
+    } catch (error) {
+      throw this.#gone(error)
+    }
+    return new Uint8Array(Buffer.concat(chunks))
+  }
+
+  #gone(error: unknown): CommandError {
+    if (error instanceof CommandError) return error
+    return new CommandError(
+      `the daemon at ${this.socket} went away (${reasonOf(error)}): \`lymph status\` tells when it is back`,
+      exitCodes.noDaemon,
+    )
+  }
+
   #absent(error: unknown): CommandError {
     const { code } = error as NodeJS.ErrnoException
     const message =
@@ -174,10 +192,4 @@ function reachable(socket: string): { path: string; close(): void } {
       open = false
     },
   }
-}
-
-async function collect(response: IncomingMessage): Promise<Uint8Array> {
-  const chunks: Buffer[] = []
-  for await (const chunk of response) chunks.push(chunk as Buffer)
-  return new Uint8Array(Buffer.concat(chunks))
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { profiles, status } from './answers.ts'
@@ -133,6 +134,22 @@ test("the daemon's message and exit code are the command's", async () => {
   const other = await lymph(['status', '--state', daemon.state])
   assert.equal(other.code, 3)
   assert.match(other.err, /not JSON/)
+})
+
+test('a daemon that dies while it answers: exit 3', async () => {
+  using host = emptyState()
+  mkdirSync(join(host.state, 'run'))
+  const server = createServer((socket) => {
+    socket.once('data', () =>
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{"host"', () => socket.destroy()),
+    )
+  })
+  await new Promise<void>((resolve) => server.listen(join(host.state, 'run/api.sock'), resolve))
+  const { code, err } = await lymph(['status', '--state', host.state])
+  server.close()
+  assert.equal(code, 3)
+  isOneError(err, 'lymph status')
+  assert.match(err, /went away/)
 })
 
 test('a reader that has enough ends the command quietly', async () => {
