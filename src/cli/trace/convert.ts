@@ -1,10 +1,10 @@
 /** `lymph trace convert` and `lymph trace record`: traces in lymph's own format. */
 import { execFile, spawn } from 'node:child_process'
 import { closeSync, constants, openSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { access, mkdtemp, rm } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Command } from 'commander'
 import {
@@ -55,6 +55,7 @@ export function recordCommand(parent: Command): void {
       const names = new CallNames(hostAbi())
       let exit = 0
       const { calls, bytes } = await write(options.output, names, async (recorder, slowed) => {
+        await checkCommand(argv[0] as string)
         exit = await traced(argv, names, recorder, slowed)
       })
       const said = { output: options.output, abi: names.abi, calls, bytes, exit }
@@ -123,6 +124,22 @@ async function write(
     await filling
   }
   return { calls: recorder.calls, bytes }
+}
+
+/** Refuses what strace would refuse in words of its own. */
+async function checkCommand(name: string): Promise<void> {
+  const places = name.includes('/')
+    ? [name]
+    : (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder || '.', name))
+  for (const place of places)
+    if (
+      await access(place, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return
+  throw new CommandError(`there is no command '${name}' that may be run: give its path, or see PATH`)
 }
 
 /** Runs a command under strace; its text comes through a FIFO, which holds strace back when we are slower. */

@@ -136,8 +136,9 @@ export async function writeWhole(path: string, bytes: Uint8Array | AsyncIterable
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
-    // What went wrong while the bytes were made is not the file's fault.
-    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error
+    // What went wrong while the bytes were made is not this file's fault.
+    const { syscall, path: at = temporary } = error as NodeJS.ErrnoException
+    if (syscall === undefined || at !== temporary) throw error
     throw new CommandError(`${path}: it cannot be written: ${reasonOf(error)}; nothing was changed`)
   }
 }
