@@ -1,1 +1,7 @@
+export { StoreError, type StoreErrorCode } from './errors.ts'
 export * from './interface.ts'
+export { Journal, type JournalHealth } from './journal.ts'
+export type { Log, LogLevel, Step } from './ladder.ts'
+export type { Identify, MirrorHealth, ProfileRepository, Restored } from './profile-repository.ts'
+export type { ExecutableRecord, FileIdentityRecord, ProfileRecord, ProfileRecordKey } from './profiles.ts'
+export { openStore, type Store, type StoreHealth, type StoreOptions } from './store.ts'
