@@ -22,7 +22,9 @@ function scriptOf(program: Program): string {
     `script -qec ${quoted(line)} /dev/null </dev/null >/dev/null 2>&1`,
   ]
   const lines = program.runs.flatMap(ways)
-  const plain = program.plain.map((line) => `{ ${line}; } >/dev/null 2>&1 </dev/null`)
+  const plain = program.plain.map(
+    (line) => `timeout --foreground 20 sh -c ${quoted(line)} >/dev/null 2>&1 </dev/null`,
+  )
   return `${[...lines, ...plain].join('\n')}\nrm -rf out/* out/.output\ntrue\n`
 }
 

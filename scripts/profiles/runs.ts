@@ -37,128 +37,31 @@ printf ':n:n:p:xq' > keys.files; printf ':e umlaut\\r q' > keys.edit; printf '%b
 printf '=v' > keys.none; printf '=\\r\\014rRq' > keys.redraw; printf 'G:f\\rq' > keys.end; printf 'yq' > keys.yes
 `
 
+/** Options as they stand between bars. */
+const options = (text: string) => text.split('|').map((part) => part.trim())
+
 const ls = [
   '',
-  ...[
-    '-l',
-    '-la',
-    '-R',
-    '-1',
-    '-t',
-    '-S',
-    '-X',
-    '-U',
-    '-f',
-    '-h',
-    '-lh',
-    '-i',
-    '-n',
-    '-s',
-    '-d',
-    '-Q',
-    '-m',
-    '-x',
-    '-C',
-  ],
-  ...[
-    '--full-time',
-    '-F',
-    '-p',
-    '-B',
-    '-b',
-    '-r',
-    '-lu',
-    '-lc',
-    '-L',
-    '-lL',
-    '-Z',
-    '-g',
-    '-o',
-    '-k',
-    '-w 40',
-    '-T 4',
-  ],
-  ...[
-    '--color=always',
-    '-l --color=always',
-    '--group-directories-first',
-    '--sort=version',
-    '--author -l',
-    '-I "*a*"',
-  ],
-  ...[
-    '-lR tree',
-    '-laR .',
-    'many',
-    '-l many',
-    '-lt many',
-    'small',
-    '-l small',
-    'small big',
-    'tree many',
-    '-d tree many',
-  ],
-  ...[
-    'link',
-    '-l link broken',
-    '-l dirlink',
-    '-l dirlink/',
-    'missing',
-    '-l missing small',
-    'locked',
-    '-l pipe',
-    '-l "odd name"',
-  ],
-  ...[
-    '/',
-    '-l /',
-    '-la /etc',
-    '/proc',
-    '-l /dev',
-    '-l /usr/bin',
-    '/sys',
-    '-l /var/log',
-    '-ld /tmp',
-    '-l /proc/self/fd',
-  ],
-  ...[
-    '--help',
-    '--version',
-    '--no-such-option',
-    '-l --time-style=long-iso',
-    '--zero',
-    '--hyperlink=always',
-    '-lZ small',
-  ],
-].map((options) => `ls ${options}`)
+  ...options(`
+  -l | -la | -R | -1 | -t | -S | -X | -U | -f | -h | -lh | -i | -n | -s | -d | -Q | -m | -x | -C |
+  --full-time | -F | -p | -B | -b | -r | -lu | -lc | -L | -lL | -Z | -g | -o | -k | -w 40 | -T 4 |
+  --color=always | -l --color=always | --group-directories-first | --sort=version | --author -l |
+  -I "*a*" | -lR tree | -laR . | many | -l many | -lt many | small | -l small | small big | tree many |
+  -d tree many | link | -l link broken | -l dirlink | -l dirlink/ | missing | -l missing small | locked |
+  -l pipe | -l "odd name" | / | -l / | -la /etc | /proc | -l /dev | -l /usr/bin | /sys | -l /var/log |
+  -ld /tmp | -l /proc/self/fd | --help | --version | --no-such-option | -l --time-style=long-iso | --zero |
+  --hyperlink=always | -lZ small
+`),
+].map((given) => `ls ${given}`)
 
 const tar = [
-  ...[
-    '-c tree',
-    '-cz tree',
-    '-cJ tree',
-    '-cj tree',
-    '-c .',
-    '-c small big',
-    '-c --sparse sparse',
-    '-cv tree',
-  ],
-  ...[
-    '-c missing',
-    '-c tree missing',
-    '-c link broken hard small pipe',
-    '-c --numeric-owner tree',
-    '-c --exclude "*big*" tree',
-  ],
-  ...[
-    '-c --totals tree',
-    '-c many',
-    '-c --sort=name tree',
-    '-c --mtime=2020-01-01 tree',
-    '-c -h tree link',
-    '-ch dirlink',
-  ],
-].map((options) => `tar ${options.replace(/^(-c\w*)/, '$1 -f -')}`)
+  ...options(`
+  -c tree | -cz tree | -cJ tree | -cj tree | -c . | -c small big | -c --sparse sparse | -cv tree |
+  -c missing | -c tree missing | -c link broken hard small pipe | -c --numeric-owner tree |
+  -c --exclude "*big*" tree | -c --totals tree | -c many | -c --sort=name tree |
+  -c --mtime=2020-01-01 tree | -c -h tree link | -ch dirlink
+`),
+].map((given) => `tar ${given.replace(/^(-c\w*)/, '$1 -f -')}`)
 
 const tarFiles = [
   'tar -cf out/a.tar tree; tar -rf out/a.tar small; tar -uf out/a.tar big small; tar --delete -f out/a.tar small',
@@ -202,49 +105,14 @@ const tarFiles = [
 )
 
 const gzip = [
-  ...[
-    '-c small',
-    '-c big',
-    '-c random',
-    '-c empty',
-    '-c zero',
-    '-1 -c big',
-    '-9 -c big',
-    '-cv big',
-    '-c small big',
-    '-c sparse',
-  ],
-  ...[
-    '-dc small.gz',
-    '-dc big.gz',
-    '-dc random.gz',
-    '-t big.gz',
-    '-tv small.gz big.gz',
-    '-l big.gz',
-    '-lv small.gz random.gz',
-  ],
-  ...[
-    '-dc cut.gz',
-    '-t cut.gz',
-    '-dc wrong.gz',
-    '-dc small',
-    '-c missing',
-    '-c tree',
-    '-c locked',
-    '-dc missing.gz',
-    '-n -c small',
-  ],
-  ...[
-    '--rsyncable -c big',
-    '--help',
-    '--version',
-    '--no-such-option',
-    '-L',
-    '-t small',
-    '-c link',
-    '-c pipe-none',
-  ],
-].map((options) => `gzip ${options}`)
+  ...options(`
+  -c small | -c big | -c random | -c empty | -c zero | -1 -c big | -9 -c big | -cv big | -c small big |
+  -c sparse | -dc small.gz | -dc big.gz | -dc random.gz | -t big.gz | -tv small.gz big.gz | -l big.gz |
+  -lv small.gz random.gz | -dc cut.gz | -t cut.gz | -dc wrong.gz | -dc small | -c missing | -c tree |
+  -c locked | -dc missing.gz | -n -c small | --rsyncable -c big | --help | --version | --no-such-option |
+  -L | -t small | -c link | -c pipe-none
+`),
+].map((given) => `gzip ${given}`)
 
 const gzipFiles = [
   'cp big small random out/; gzip out/big; gzip -k out/small; gzip -v out/random; gzip -d out/big.gz; gunzip -k out/random.gz',
@@ -256,54 +124,15 @@ const gzipFiles = [
 ]
 
 const sha256sum = [
-  ...[
-    'small',
-    'big',
-    'random',
-    'empty',
-    'zero',
-    'sparse',
-    'umlaut',
-    'small big random',
-    '-b small',
-    '-t small',
-    '--tag small big',
-  ],
-  ...[
-    '-z small',
-    '-c sums',
-    '-c badsums',
-    '--quiet -c sums',
-    '--quiet -c badsums',
-    '--status -c sums',
-    '--strict -c sums',
-    '-w -c sums',
-  ],
-  ...[
-    '-c tagged',
-    '-c small',
-    '-c missing',
-    '--ignore-missing -c sums',
-    'missing',
-    'small missing',
-    'tree',
-    'locked',
-    'link',
-    'broken',
-  ],
-  ...[
-    '"odd name"',
-    '-- -dash',
-    '--help',
-    '--version',
-    '--no-such-option',
-    'many/*',
-    '/usr/bin/ls',
-    '/proc/cpuinfo',
-    '-c empty',
-    '/dev/null',
-  ],
-].map((options) => `sha256sum ${options}`)
+  ...options(`
+  small | big | random | empty | zero | sparse | umlaut | small big random | -b small | -t small |
+  --tag small big | -z small | -c sums | -c badsums | --quiet -c sums | --quiet -c badsums |
+  --status -c sums | --strict -c sums | -w -c sums | -c tagged | -c small | -c missing |
+  --ignore-missing -c sums | missing | small missing | tree | locked | link | broken | "odd name" |
+  -- -dash | --help | --version | --no-such-option | many/* | /usr/bin/ls | /proc/cpuinfo | -c empty |
+  /dev/null
+`),
+].map((given) => `sha256sum ${given}`)
 
 const lessTerminal = [
   ...[
@@ -386,7 +215,7 @@ const lessPlain = [
   'less -V | cat',
   'cat big | less | head -n 2',
   "script -qec 'seq 1 100000 | less' /dev/null <keys.search",
-  "script -qec 'seq 1 100 | less +F' /dev/null <keys.quit",
+  "(sleep 0.3; printf '\\003q') | script -qec 'less +F small' /dev/null",
   "script -qec 'ls / | less -N' /dev/null <keys.move",
   "script -qec 'TERM=dumb less small' /dev/null <keys.lines",
   "script -qec 'TERM=vt100 less big' /dev/null <keys.move",

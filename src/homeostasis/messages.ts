@@ -1,3 +1,5 @@
+import type { LifeTransition } from './life.ts'
+
 /**
  * pH's log lines (0.18), word for word, without its prefix "pH: ". `level` is pH's: `action` what one call did, `state`
  * what became of a profile. Who decides once a second knows no process; the path stands alone then.
@@ -70,4 +72,16 @@ export function trainingResetMessage(where: Where & { limit: number; lfc: number
     level: 'state',
     text: `Tolerize limit ${where.limit} exceeded for ${who(where)} at ${where.count}: LFC ${where.lfc}, training reset`,
   }
+}
+
+/** What pH says of each change in a profile's life, in order. */
+export function lifeMessages(
+  transitions: readonly LifeTransition[],
+  where: Where & { calls: number; trainCount: number; lastModCount: number; sequences: number },
+): Message[] {
+  return transitions.flatMap((transition) => {
+    if (transition === 'frozen') return [trainingMessage(where), frozenMessage(where)]
+    if (transition === 'normal-cancelled') return [normalCancelledMessage(where)]
+    return [startingNormalMessage({ ...where, count: where.calls })]
+  })
 }
