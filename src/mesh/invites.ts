@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { z } from 'zod'
 import type { KeyValue } from '#store'
-import { bytes, hostName, makeCredential, someBytes, time } from './certificate.ts'
+import { bytes, hostName, makeCredential, openIssuerCertificate, someBytes, time } from './certificate.ts'
 import { decode, encode, hex } from './codec.ts'
 import type { Directory, Entry, KnownMember } from './directory.ts'
 import { type challenge, enrolKey, proof, proves, type Refusal, request, type Welcome } from './enrol.ts'
@@ -81,6 +81,11 @@ export class Invites {
       throw new MeshError(
         'no-issuer',
         `${identity.name} holds no issuer key; run lymph mesh invite on the host that founded the mesh`,
+      )
+    if (openIssuerCertificate(identity.issuer.certificate, identity.root).notAfter < now())
+      throw new MeshError(
+        'no-issuer',
+        'the issuer certificate of this mesh has run out; it has to be renewed with the root key before hosts can be let in',
       )
     if (options.name !== undefined) checkName(options.name)
     await this.sweep()
@@ -246,7 +251,10 @@ export class Invites {
 
   /** Operators name hosts by name, so two members do not share one: web-7, web-7-2. */
   #freeName(wanted: string): string {
-    const taken = new Set([...this.#options.directory.entries()].map((entry) => entry.certificate.name))
+    const { directory, now } = this.#options
+    const taken = new Set<string>()
+    for (const entry of directory.entries())
+      if (!['left', 'revoked'].includes(directory.state(entry, now()))) taken.add(entry.certificate.name)
     for (let i = 2, name = wanted; ; i++) {
       if (!taken.has(name)) return name
       name = `${wanted.slice(0, 58)}-${i}`

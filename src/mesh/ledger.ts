@@ -205,10 +205,9 @@ export class Ledger {
     const received = Math.round(now())
     const { change, evicted } = this.live.merge(statement, received)
     if (change === 'duplicate' || change === 'superseded') return change
-    writes.put(place(statement), encode({ envelope: statement.envelope, received }))
+    writes.put(place(statement), () => encode({ envelope: statement.envelope, received }))
     for (const gone of evicted) this.#forget(gone)
-    const window = this.windows.save(statement.author)
-    if (window !== undefined) writes.put(`window/${statement.author}`, window)
+    writes.put(`window/${statement.author}`, () => this.windows.save(statement.author))
     if (change === 'raised' || change === 'refreshed' || change === 'cleared')
       emit({ type: 'record', change, record: this.record(statement, received) })
     return change
@@ -222,7 +221,7 @@ export class Ledger {
     entry.left = statement.op === 'clear'
     const body = aliveBody.safeParse(statement.body)
     if (body.success) Object.assign(entry, { addresses: body.data.addresses, version: body.data.version })
-    writes.put(`member/${statement.author}`, directory.save(entry))
+    writes.put(`member/${statement.author}`, () => directory.save(entry))
   }
 
   #keepEvidence(second: Statement): void {

@@ -1,10 +1,10 @@
 /** A running member: the parts of this room put together. `openMesh` hands out its face, tests and simulations take it whole. */
 
-import { TopicValidatorResult } from '@libp2p/gossipsub'
 import { askOn, serveOn } from './ask.ts'
 import { Certificates } from './certificates.ts'
 import type { Directory, Entry } from './directory.ts'
 import { because, MeshError } from './errors.ts'
+import { validateGossip } from './gossip.ts'
 import { Admission } from './hello.ts'
 import { enrolListen, type MeshHost, reachable, startHost } from './host.ts'
 import { type Identity, putAside } from './identity.ts'
@@ -26,12 +26,6 @@ import { Roster } from './roster.ts'
 import { sideOf } from './side.ts'
 import { Synchroniser } from './synchroniser.ts'
 import type { Writes } from './writes.ts'
-
-const results = {
-  accept: TopicValidatorResult.Accept,
-  ignore: TopicValidatorResult.Ignore,
-  reject: TopicValidatorResult.Reject,
-}
 
 export class MeshNode implements Mesh {
   readonly identity: Identity
@@ -90,14 +84,7 @@ export class MeshNode implements Mesh {
     const listen = options.enrolListen ?? enrolListen(options.listen)
     this.#invites = new Invites({ ...common, store, listen, learnt })
     void certificates.serve(admitted)
-    host.services.pubsub.topicValidators.set(topic, async (from, message) => {
-      if (!admitted(from.toString())) {
-        count('pending')
-        return TopicValidatorResult.Ignore
-      }
-      const { result } = await this.ledger.receive(message.data, 'gossip', from.toString())
-      return results[result]
-    })
+    validateGossip({ ...common, ledger: this.ledger, admitted })
   }
 
   async start(): Promise<void> {
@@ -110,14 +97,14 @@ export class MeshNode implements Mesh {
       )
     await this.ledger.load(this.#options.keyValue)
     await this.admission.serve()
-    await this.synchroniser.serve()
+    if (this.#options.quiet !== true) await this.synchroniser.serve()
     await startHost(host, this.#options.listen)
     host.services.pubsub.subscribe(topic)
-    own.entry.addresses = this.#options.listen.length === 0 ? [] : reachable(host)
+    own.entry.addresses = this.#alive().addresses
     try {
       if (identity.issuer !== undefined && this.#options.quiet !== true) await this.#invites.start()
     } catch (error) {
-      this.#options.log.warn(`invites cannot be honoured now: ${because(error)}`)
+      this.#warn('invites cannot be honoured now', error)
     }
     this.#every(this.#timing.sweep, () => this.#tick())
     if (this.#options.quiet !== true) {
@@ -130,7 +117,7 @@ export class MeshNode implements Mesh {
       await alive()
     }
     this.#neighbours.start()
-    this.synchroniser.start()
+    if (this.#options.quiet !== true) this.synchroniser.start()
   }
 
   status(): MeshStatus & { gauges: Record<string, number> } {
@@ -184,7 +171,7 @@ export class MeshNode implements Mesh {
       { ...bounds, timeoutMs: this.#timing.exchange },
       (peer) => this.admission.admitted(peer),
       (request, peer) => handler(request, this.#roster.member(this.directory.get(peer) as Entry)),
-    ).catch((error) => this.#options.log.warn(`${name} cannot be served: ${because(error)}`))
+    ).catch((error) => this.#warn(`${name} cannot be served`, error))
   }
 
   request(
@@ -247,7 +234,10 @@ export class MeshNode implements Mesh {
   ): Promise<MeshRecord> {
     if (this.#stopping !== undefined) throw new MeshError('stopped', 'this host has left or is stopping')
     const statement = this.ledger.say(kind, key, body, ttlMs, clear)
-    await this.host.services.pubsub.publish(topic, statement.envelope)
+    const sent = this.host.services.pubsub.publish(topic, statement.envelope)
+    // What gossip could not send is kept, and the next sync carries it.
+    await sent.catch((error) => this.#warn('gossip', error))
+    this.synchroniser.published()
     await this.#writes.flush()
     return this.ledger.record(statement, Math.round(this.#now()))
   }
@@ -259,11 +249,11 @@ export class MeshNode implements Mesh {
 
   #met(entry: Entry, initiator: boolean): void {
     const { peer } = entry.certificate
-    const others = this.admission.peers().filter((one) => one !== peer).length
+    const others = this.admission.peers().length - 1
     this.directory.heard(entry, this.#now())
     this.#roster.learnt(entry)
     this.#neighbours.met(peer, others)
-    this.synchroniser.greeted(peer, initiator)
+    if (this.#options.quiet !== true) this.synchroniser.greeted(peer, initiator)
   }
 
   /** The admin log has said something new: whoever is revoked by it is cut off now. */
@@ -279,7 +269,7 @@ export class MeshNode implements Mesh {
     this.ledger.sweep()
     this.#roster.tellAll()
     if (this.identity.issuer !== undefined)
-      this.#invites.sweep().catch((error) => this.#options.log.warn(because(error)))
+      this.#invites.sweep().catch((error) => this.#warn('invites', error))
   }
 
   #emit(event: MeshEvent): void {
@@ -288,10 +278,14 @@ export class MeshNode implements Mesh {
       try {
         listener(event)
       } catch (error) {
-        this.#options.log.warn(`a listener to mesh events failed: ${because(error)}`)
+        this.#warn('a listener to mesh events failed', error)
       }
     const entry = author ? this.directory.get(author) : undefined
     if (entry !== undefined) this.#roster.tell(entry)
+  }
+
+  #warn(what: string, error: unknown): void {
+    this.#options.log.warn(`${what}: ${because(error)}`)
   }
 
   #every(ms: number, work: () => void): void {

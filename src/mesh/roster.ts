@@ -32,25 +32,21 @@ export class Roster {
     return peer === self ? { ...member, state: 'alive', lastHeard: Math.round(now()), version } : member
   }
 
-  /** An entry is new, or may have changed: keep it, and tell of it the first time. */
+  /** An entry is new, or may have changed: keep it, and tell. */
   learnt(entry: Entry): void {
-    const { directory, writes, now, emit } = this.#options
-    writes.put(`member/${entry.certificate.peer}`, directory.save(entry))
-    if (entry.told !== 'new') {
-      this.tell(entry)
-      return
-    }
-    entry.told = directory.state(entry, now())
-    emit({ type: 'member', change: 'joined', member: this.member(entry) })
+    const { directory, writes } = this.#options
+    writes.put(`member/${entry.certificate.peer}`, () => directory.save(entry))
+    this.tell(entry)
   }
 
-  /** Tells of a change of state, if there is one. */
+  /** Tells of a member the first time, then of every change of its state. */
   tell(entry: Entry): void {
     const { self, directory, now, emit } = this.#options
     const state = directory.state(entry, now())
     if (state === entry.told || entry.certificate.peer === self) return
+    const change = entry.told === 'new' ? 'joined' : state
     entry.told = state
-    emit({ type: 'member', change: state, member: this.member(entry) })
+    emit({ type: 'member', change, member: this.member(entry) })
   }
 
   tellAll(): void {

@@ -1,4 +1,5 @@
 /** What sync sees of a host: its directory and its ledger. */
+import { setImmediate } from 'node:timers/promises'
 import type { Directory, Entry } from './directory.ts'
 import { MeshError } from './errors.ts'
 import type { Ledger } from './ledger.ts'
@@ -50,7 +51,11 @@ export function sideOf({
         )
       if (verdict.result === 'accept') side.taken += 1
     },
-    settled: () => writes.flush(),
+    async settled() {
+      await writes.flush()
+      // A batch is some 50 ms of signatures; whoever else waits for this process has a turn.
+      await setImmediate()
+    },
   }
   return side
 }

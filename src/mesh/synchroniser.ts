@@ -10,6 +10,7 @@ import { initiate, respond, type Side } from './sync.ts'
 
 export interface SynchroniserOptions {
   host: Libp2p
+  self: string
   side: Side
   timing: Timing
   random(): number
@@ -31,7 +32,8 @@ export class Synchroniser {
   readonly #options: SynchroniserOptions
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #busy = new Set<string>()
-  #answering = 0
+  readonly #answering = new Set<string>()
+  readonly #fresh = new Set<string>()
   #spreading = false
   #stopped = false
   bytesSent = 0
@@ -69,14 +71,23 @@ export class Synchroniser {
 
   /** With a peer just admitted: now, and again when gossip surely counts it in. */
   greeted(peer: string, initiator: boolean): void {
+    this.#fresh.add(peer)
     if (initiator) void this.with(peer)
-    this.#after(this.#options.timing.settle * (initiator ? 1 : 2), () => void this.with(peer))
+    this.#after(this.#options.timing.settle, () => {
+      this.#fresh.delete(peer)
+      if (initiator) void this.with(peer)
+    })
+  }
+
+  /** Something was published: gossip may still doubt who was admitted a moment ago, so they are told this way. */
+  published(): void {
+    for (const peer of this.#fresh) void this.with(peer)
   }
 
   /** Resolves true when both sides have gone through a whole sync. Never throws. */
   async with(peer: string): Promise<boolean> {
     const { host, side, admitted, log, count } = this.#options
-    if (this.#stopped || !admitted(peer) || this.#busy.has(peer)) return false
+    if (this.#stopped || !admitted(peer) || this.#busy.has(peer) || this.#answering.has(peer)) return false
     const connection = connectionTo(host, peer)
     if (connection === undefined) return false
     this.#busy.add(peer)
@@ -86,6 +97,8 @@ export class Synchroniser {
       await this.#run(stream, initiate(side), peer, signal)
       return true
     } catch (error) {
+      // A host that is only completing its joining does not sync yet.
+      if (error instanceof Error && error.name === 'UnsupportedProtocolError') return false
       count('sync-failed')
       log.info(`sync with ${peer}: ${because(error)}`)
       return false
@@ -95,21 +108,26 @@ export class Synchroniser {
   }
 
   async #answer(stream: Stream, connection: Connection): Promise<void> {
-    const { admitted, side, count, log, timing } = this.#options
+    const { admitted, side, self, count, log, timing } = this.#options
     const peer = connection.remotePeer.toString()
-    if (!admitted(peer) || this.#answering >= limits.syncStreams) {
-      count(admitted(peer) ? 'sync-busy' : 'pending')
+    if (!admitted(peer)) {
+      count('pending')
+      stream.abort(new Error('not a member'))
+      return
+    }
+    // Two that begin at once would send everything twice: the lower PeerId's turn goes on.
+    if (this.#answering.size >= limits.syncStreams || (this.#busy.has(peer) && self < peer)) {
       stream.abort(new Error('not now'))
       return
     }
-    this.#answering += 1
+    this.#answering.add(peer)
     try {
       await this.#run(stream, respond(side), peer, AbortSignal.timeout(timing.exchange))
     } catch (error) {
       count('sync-failed')
       log.info(`sync of ${peer}: ${because(error)}`)
     } finally {
-      this.#answering -= 1
+      this.#answering.delete(peer)
     }
   }
 

@@ -52,9 +52,10 @@ export class Windows {
     for (const number of window.seen.keys()) if (number <= seq - limits.window) window.seen.delete(number)
   }
 
-  save(author: string): Uint8Array | undefined {
+  /** What `load` reads. An author never heard has an empty window. */
+  save(author: string): Uint8Array {
     const window = this.#windows.get(author)
-    return window && encode([window.epoch, window.highest, [...window.seen]])
+    return encode([window?.epoch ?? 0, window?.highest ?? 0, [...(window?.seen ?? [])]])
   }
 
   /** Throws where the bytes are not what `save` gave. */

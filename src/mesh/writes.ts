@@ -4,10 +4,13 @@
  */
 import type { KeyValue, KeyValueOperation } from '#store'
 
+/** Bytes, or how to make them once the time has come; nothing deletes. */
+type Value = Uint8Array | (() => Uint8Array) | undefined
+
 export class Writes {
   readonly #store: KeyValue
   readonly #failed: (error: unknown) => void
-  #pending = new Map<string, KeyValueOperation>()
+  #pending = new Map<string, Value>()
   #running: Promise<void> | undefined
 
   /** `failed` hears of every batch that could not be written. */
@@ -16,12 +19,13 @@ export class Writes {
     this.#failed = failed
   }
 
-  put(key: string, value: Uint8Array): void {
-    this.#add({ type: 'put', key, value })
+  /** A value that many puts replace before it is written may be a function: only the last one is called. */
+  put(key: string, value: Uint8Array | (() => Uint8Array)): void {
+    this.#add(key, value)
   }
 
   del(key: string): void {
-    this.#add({ type: 'del', key })
+    this.#add(key, undefined)
   }
 
   /** Resolves when all that was asked for so far is written, or has failed and stays pending. */
@@ -38,8 +42,8 @@ export class Writes {
     return this.#pending.size
   }
 
-  #add(operation: KeyValueOperation): void {
-    this.#pending.set(operation.key, operation)
+  #add(key: string, value: Value): void {
+    this.#pending.set(key, value)
     queueMicrotask(() => this.#run())
   }
 
@@ -48,7 +52,7 @@ export class Writes {
     const batch = this.#pending
     this.#pending = new Map()
     this.#running = this.#store
-      .batch([...batch.values()])
+      .batch([...batch].map(operation))
       .then(
         () => true,
         (error) => {
@@ -62,4 +66,9 @@ export class Writes {
         if (written) this.#run()
       })
   }
+}
+
+function operation([key, value]: [string, Value]): KeyValueOperation {
+  if (value === undefined) return { type: 'del', key }
+  return { type: 'put', key, value: typeof value === 'function' ? value() : value }
 }

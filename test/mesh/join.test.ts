@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -104,7 +104,10 @@ test('a token of another mesh at the same address, and a stranger who answers th
     assert.deepEqual([error.code, error.exit], ['wrong-mesh', 12])
     const secret = encodeToken({ ...parts, secret: new Uint8Array(32) })
     assert.equal((await refusal(hosts, secret, 'b')).code, 'wrong-mesh')
-    const server = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')
+    })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as { port: number }
     const stranger = encodeToken({ ...parts, addresses: [`/ip4/127.0.0.1/tcp/${port}`] })
@@ -158,6 +161,22 @@ test('a name in the invite is the name; a name that is taken gets a number; a me
       now: Date.now(),
     })
     assert.equal(c.name, 'web-7-2')
+  }))
+
+test('a join that died before its last file is no mesh, and can be done again; one that is whole is read', () =>
+  withFounder(async (hosts, a) => {
+    const { token } = await a.node.invite({})
+    const folder = hosts.folder('b')
+    await joinMesh({ folder, token, name: 'b', now: Date.now() })
+    const { peer } = readIdentity(folder)
+    rmSync(join(folder, 'mesh.cbor'))
+    assert.equal(hasMesh(folder), false)
+    const second = await a.node.invite({})
+    const joined = await joinMesh({ folder, token: second.token, name: 'b', now: Date.now() })
+    assert.notEqual(joined.peer, peer)
+    assert.equal(readIdentity(folder).peer, joined.peer)
+    writeFileSync(join(folder, 'node.key'), 'not a key')
+    assert.throws(() => readIdentity(folder), { code: 'damaged' })
   }))
 
 test('an invite survives a restart of the host that made it: same secret, same port', () =>

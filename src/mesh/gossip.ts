@@ -1,0 +1,31 @@
+/** What gossip brings goes to the ledger, and the ledger's word decides whether gossip passes it on. */
+import { TopicValidatorResult } from '@libp2p/gossipsub'
+import type { MeshHost } from './host.ts'
+import type { Ledger } from './ledger.ts'
+import { topic } from './limits.ts'
+
+const results = {
+  accept: TopicValidatorResult.Accept,
+  ignore: TopicValidatorResult.Ignore,
+  reject: TopicValidatorResult.Reject,
+}
+
+export interface GossipCourt {
+  host: MeshHost
+  ledger: Ledger
+  admitted(peer: string): boolean
+  count(reason: string): void
+}
+
+export function validateGossip({ host, ledger, admitted, count }: GossipCourt): void {
+  host.services.pubsub.topicValidators.set(topic, async (from, message) => {
+    const peer = from.toString()
+    // Their score keeps pending peers from hearing; what they send would still be handled.
+    if (!admitted(peer)) {
+      count('pending')
+      return TopicValidatorResult.Ignore
+    }
+    const { result } = await ledger.receive(message.data, 'gossip', peer)
+    return results[result]
+  })
+}
