@@ -31,6 +31,31 @@ export interface ReadOptions {
   before?: TraceFormat | undefined
 }
 
+/** Parses one trace piece by piece, naming its format after each; nothing for an empty file. */
+async function* parsing(
+  source: TraceSource,
+  names: CallNames,
+  sinkOf: (format: TraceFormat) => TraceSink,
+  options: ReadOptions,
+): AsyncGenerator<TraceFormat> {
+  try {
+    const { head, chunks } = await peek(source.chunks, source.file, HEAD_BYTES)
+    const format = options.format ?? detectFormat(head, options.before)
+    if (format === undefined) return
+    const parser = parserOf(format, names, sinkOf(format))
+    for await (const chunk of chunks) {
+      parser.push(chunk)
+      yield format
+    }
+    parser.end()
+    yield format
+  } catch (error) {
+    if (error instanceof TraceError && !error.message.startsWith(source.file))
+      throw new TraceError(`${source.file}: ${error.message}`)
+    throw error
+  }
+}
+
 /**
  * Reads one trace in memory that does not grow with its length. Gives back its format, undefined for an empty file.
  * Throws TraceError, its message beginning with the file; what was told before then was in the file.
@@ -41,22 +66,13 @@ export async function readTrace(
   sink: TraceSink | ((format: TraceFormat) => TraceSink),
   options: ReadOptions = {},
 ): Promise<TraceFormat | undefined> {
-  try {
-    const { head, chunks } = await peek(source.chunks, source.file, HEAD_BYTES)
-    const format = options.format ?? detectFormat(head, options.before)
-    if (format === undefined) return undefined
-    const parser = parserOf(format, names, typeof sink === 'function' ? sink(format) : sink)
-    for await (const chunk of chunks) parser.push(chunk)
-    parser.end()
-    return format
-  } catch (error) {
-    if (error instanceof TraceError && !error.message.startsWith(source.file))
-      throw new TraceError(`${source.file}: ${error.message}`)
-    throw error
-  }
+  let found: TraceFormat | undefined
+  const sinkOf = typeof sink === 'function' ? sink : () => sink
+  for await (const format of parsing(source, names, sinkOf, options)) found = format
+  return found
 }
 
-/** What a trace says, as events. Slower than a sink; for readers that need not hurry. */
+/** What a trace says, as events. Slower than a sink; for readers that need not hurry. Throws as readTrace does. */
 export async function* traceEvents(
   source: TraceSource,
   names: CallNames,
@@ -69,20 +85,5 @@ export async function* traceEvents(
     fork: (task, parent) => events.push({ type: 'fork', task, parent }),
     exit: (task) => events.push({ type: 'exit', task }),
   }
-  try {
-    const { head, chunks } = await peek(source.chunks, source.file, HEAD_BYTES)
-    const format = options.format ?? detectFormat(head, options.before)
-    if (format === undefined) return
-    const parser = parserOf(format, names, sink)
-    for await (const chunk of chunks) {
-      parser.push(chunk)
-      yield* events.splice(0)
-    }
-    parser.end()
-    yield* events.splice(0)
-  } catch (error) {
-    if (error instanceof TraceError && !error.message.startsWith(source.file))
-      throw new TraceError(`${source.file}: ${error.message}`)
-    throw error
-  }
+  for await (const _ of parsing(source, names, () => sink, options)) yield* events.splice(0)
 }
