@@ -31,10 +31,9 @@ export function reading(command: Command): Command {
     )
     .addOption(new Option('--abi <abi>', 'whose call numbers and names they are').choices(ABIS))
     .addOption(
-      new Option(
-        '--include <glob>',
-        'in folders and archives only such paths; may be repeated, also over several files',
-      ).argParser(several),
+      new Option('--include <glob>', 'in folders and archives only such paths; may be repeated').argParser(
+        several,
+      ),
     )
     .addOption(
       new Option('--exclude <glob>', 'in folders and archives not such paths; may be repeated').argParser(

@@ -48,7 +48,7 @@ export function detectFormat(head: Uint8Array, before?: TraceFormat): TraceForma
   const { at } = pidOf(first)
   const said = readLine(first.slice(at))
   if (said.kind !== 'foreign' && !(said.kind === 'rest' && at === 0)) return 'strace'
-  if (isNames(text, head.length >= HEAD_BYTES)) return 'names'
+  if (isNames(text, head.length >= HEAD_BYTES, before === 'names')) return 'names'
   throw new TraceError(`line ${lines.indexOf(first) + 1}: no trace begins with '${shown(first)}': ${ADVICE}`)
 }
 
@@ -67,11 +67,15 @@ function numbersOrPairs(lines: string[], before: TraceFormat | undefined): Trace
   return 'numbers'
 }
 
-/** Words that could be calls, half of them calls of some ABI: prose has stops and other words. */
-function isNames(text: string, cut: boolean): boolean {
+/**
+ * Words that could be calls, and half of them are calls of some ABI: prose has stops and other words.
+ * @param expected names were found in the file before: foreign ones will do
+ */
+function isNames(text: string, cut: boolean, expected: boolean): boolean {
   const words = text.split(/\s+/).filter((word) => word !== '')
   if (cut) words.pop()
   if (!words.every((word) => /^[A-Za-z_][A-Za-z0-9_.]*$/.test(word))) return false
+  if (expected) return true
   const some = words.slice(0, 256)
   const known = some.filter((word) => ABIS.some((abi) => callNumber(abi, word) !== undefined))
   return known.length * 2 >= some.length && known.length > 0
