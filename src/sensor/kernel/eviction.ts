@@ -9,25 +9,27 @@ const STEP = 1 / 16
 
 export class Activity {
   readonly #maps: SensorMaps
-  readonly #last = new Map<number, { calls: number; tick: number }>()
+  readonly #last = new Map<number, { calls: number; tick: number; at: number }>()
   #tick = 0
 
   constructor(maps: SensorMaps) {
     this.#maps = maps
   }
 
-  /** Called every second: notes who made calls since the last time. Answers them. */
-  note(used: number[]): number[] {
+  /** Called every second: notes who made calls since the last time. */
+  note(used: number[]): void {
     this.#tick++
-    const active: number[] = []
     for (const id of used) {
       const calls = this.#maps.counted(id)
       const last = this.#last.get(id)
       if (last?.calls === calls) continue
-      this.#last.set(id, { calls, tick: this.#tick })
-      active.push(id)
+      this.#last.set(id, { calls, tick: this.#tick, at: Date.now() })
     }
-    return active
+  }
+
+  /** Made calls in the minute before `now`. */
+  recent(id: number, now: number): boolean {
+    return now - (this.#last.get(id)?.at ?? 0) < 60_000
   }
 
   /** Whom to give up now. `rowsRefused`: pairs could not be learned since the last time. */

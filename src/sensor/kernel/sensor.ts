@@ -13,24 +13,27 @@ import type {
 } from '../interface.ts'
 import { decodeExecutable, decodeHead, type TaskRecordHead } from './decode.ts'
 import { Activity } from './eviction.ts'
-import { Identities, isUnchanged } from './identity.ts'
+import { Identities } from './identity.ts'
 import { EventType, maskOf } from './layout.ts'
 import { pollReadable, processGroupOf } from './native.ts'
 import { PairTables } from './pairs.ts'
+import { placeTables } from './place.ts'
 import { processStates } from './processes.ts'
 import { DEFAULT_SIZES, KernelProgram, type Sizes } from './program.ts'
 import { type ResponseOptions, Responses } from './responses.ts'
 import { checkSettings, DEFAULT_SETTINGS } from './settings.ts'
 import { Slots } from './slots.ts'
 import { totalsOf, unaccounted } from './totals.ts'
-import { Clock, executableOf, kernelKeyOf, restartNumber, translate } from './translate.ts'
+import { Clock, executableOf, translate } from './translate.ts'
 
 export interface KernelSensorOptions extends ResponseOptions {
   sizes?: Partial<Sizes>
+  /** ms between two `tick` events. */
+  tickMs?: number
 }
 
 const TICK_MS = 1000
-const FILES_EVERY = 30
+const FILES_EVERY_MS = 30_000
 const RECORDS_AT_ONCE = 20_000
 
 export class KernelSensor implements Sensor {
@@ -48,7 +51,7 @@ export class KernelSensor implements Sensor {
   #activity!: Activity
   #poll: { close(): void } | undefined
   #timer: NodeJS.Timeout | undefined
-  #ticks = 0
+  #filesAt = Date.now()
   #refused = 0
   #final: SensorTotals | undefined
   /** Calls that fell through the counts; known once stopped. */
@@ -97,29 +100,25 @@ export class KernelSensor implements Sensor {
       throw error
     }
     this.#poll = pollReadable(program.ringFd, () => this.#drain())
-    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+    this.#timer = setInterval(() => this.#tick(), this.#options.tickMs ?? TICK_MS)
   }
 
   /**
    * Puts saved tables in place, if the file they are of is still the one on disk. Answers the profile; undefined when
    * there is no room, or the file is another, or the profile exists and its file has not been read yet.
    */
-  place({ executable, file, tables, delayUnitMs }: SavedProfile): number | undefined {
-    const key = kernelKeyOf(executable)
-    if (!key || !isUnchanged(executable, file)) return undefined
-    const there = this.#slots.find(key)
-    if (there !== undefined && this.#identities.get(there)?.sha256 !== file.sha256) return undefined
-    const id = there ?? this.#slots.take(key, restartNumber(executable.abi))
-    if (id === undefined) return undefined
-    this.#tables.load(id, tables)
-    if (there === undefined) {
-      this.#identities.adopt(id, executable, file)
-      this.#known.set(id, executable)
-      this.#listener({ type: 'profile', profile: id, executable, pid: 0, at: Date.now(), known: true })
-      this.#listener({ type: 'identity', profile: id, file })
+  place(saved: SavedProfile): number | undefined {
+    const placed = placeTables(saved, this.#slots, this.#identities, this.#tables)
+    if (!placed) return undefined
+    const { id: profile, fresh } = placed
+    const { executable, file, delayUnitMs } = saved
+    if (fresh) {
+      this.#known.set(profile, executable)
+      this.#listener({ type: 'profile', profile, executable, pid: 0, at: Date.now(), known: true })
+      this.#listener({ type: 'identity', profile, file })
     }
-    this.#responses.add(id, executable, delayUnitMs)
-    return id
+    this.#responses.add(profile, executable, delayUnitMs)
+    return profile
   }
 
   #applyLimits(): void {
@@ -261,16 +260,18 @@ export class KernelSensor implements Sensor {
 
   #tick(): void {
     if (!this.#program) return
-    this.#ticks++
     this.#clock.adjust()
     this.#slots.settle(Date.now())
     const used = this.#slots.used()
-    const active = this.#activity.note(used)
+    this.#activity.note(used)
     // Its announcement found the ring full: its tasks attach again, which announces it again.
     if (this.#program.ring.pending === 0)
       for (const id of used) if (!this.#known.has(id)) this.#slots.reattach(id)
     this.#evict()
-    if (this.#ticks % FILES_EVERY === 0) this.#identities.check(active)
+    if (Date.now() - this.#filesAt >= FILES_EVERY_MS) {
+      this.#filesAt = Date.now()
+      this.#identities.check(used.filter((id) => this.#activity.recent(id, this.#filesAt)))
+    }
     const unit = (id: number) => this.#responses.unitOf(id)
     const counters = [...this.#known.keys()].map((id) => ({
       ...this.#tables.counters(id),
