@@ -1,8 +1,8 @@
 /** The software sensor over strace: the suite with real programs, and commands under `watchCommand`. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -168,6 +168,47 @@ describe('watchCommand', { skip: skip ?? false }, () => {
       readdirSync(tmpdir()).filter((name) => name.startsWith('lymph-watch-')),
       before,
     )
+  })
+
+  it('a process that is held runs on when the watcher is killed', async () => {
+    const name = makeProgram(folder, 'held')
+    const script = join(folder, 'hold.ts')
+    const steps = JSON.stringify(playerArguments([110, 147, { pauseMs: 600 }, 110, { pauseMs: 600 }]))
+    // Everything is an anomaly to an empty profile that is normal, and a delay lasts a minute.
+    writeFileSync(
+      script,
+      `import { watchCommand } from ${JSON.stringify(join(process.cwd(), 'src/sensor/index.ts'))}
+      import { DEFAULT_SETTINGS, emptyTables } from ${JSON.stringify(join(process.cwd(), 'src/homeostasis/index.ts'))}
+      const settings = { ...DEFAULT_SETTINGS, delayFactor: 6000, delayLimit: 60, defaultResponse: 'delay' }
+      await watchCommand([${JSON.stringify(name)}, ...${steps}], {
+        settings,
+        stdio: ['ignore', 'ignore', 'ignore'],
+        saved: async (executable) => ({
+          key: { binary: executable.path, abi: executable.abi, window: 6, sha256: '' },
+          empty: 'symbol', tables: { ...emptyTables(), normal: true }, frozen: false, normalTime: 0,
+          since: 0, made: 0, names: new Map(), about: {},
+        }),
+        onEvent: (event) => event.type === 'delayed' && console.log(event.pid),
+      })`,
+    )
+    const watcher = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [line] = (await once(createInterface({ input: watcher.stdout }), 'line')) as [string]
+    const state = () => {
+      try {
+        return /\nState:\s+(\S)/.exec(readFileSync(`/proc/${line}/status`, 'latin1'))?.[1]
+      } catch {
+        return 'ended'
+      }
+    }
+    const until = async (holds: () => boolean) => {
+      for (let n = 0; n < 100 && !holds(); n++) await new Promise((resolve) => setTimeout(resolve, 20))
+      return holds()
+    }
+    assert.ok(await until(() => /[tT]/.test(state() ?? '')), 'it is stopped')
+    const dead = once(watcher, 'exit')
+    watcher.kill('SIGKILL')
+    await dead
+    assert.ok(await until(() => state() === 'ended'), `it ran to its end: ${state()}`)
   })
 
   it('stops watching without stopping the command', async () => {

@@ -332,7 +332,7 @@ export function sensorSuite(name: string, maker: WorldMaker, skip?: string): voi
       await watcher.sensor.respond(profile, 10)
       const since = watcher.events.length
       const begun = Date.now()
-      await watcher.play('delayed', [...cycle(4), X, { pauseMs: 1 }])
+      await watcher.play('delayed', [...cycle(4), X, { pauseMs: 300 }])
       const delayed = watcher.of('delayed', since).filter((event) => event.profile === profile)
       assert.ok(delayed.length > 0)
       for (const { lfc, delayMs } of delayed)

@@ -1,6 +1,8 @@
+import { Guardian } from './guardian.ts'
+
 /**
  * Delays of the software sensor: SIGSTOP when the sensor reads the call, SIGCONT from a timer. The stop comes late
- * (the call, and some after it, have run), but it comes, and whatever ends the sensor continues what it holds.
+ * (the call, and some after it, have run), but it comes; whatever ends the sensor, the guardian continues what it held.
  */
 export interface LeaseReport {
   delayed(pid: number, delayMs: number): void
@@ -16,6 +18,7 @@ export class Leases {
   readonly #held = new Map<number, { until: number; since: number; timer: NodeJS.Timeout }>()
   readonly #report: LeaseReport
   readonly #now: () => number
+  readonly #guardian = new Guardian()
   /** Delays given since the start. */
   given = 0
 
@@ -34,14 +37,21 @@ export class Leases {
     return lease ? Math.max(0, lease.until - this.#now()) : 0
   }
 
+  /** Delays are to be expected from now on. */
+  prepare(): void {
+    this.#guardian.begin()
+  }
+
   /** Holds a process; one that is held already is held anew from now on. Nothing when it may not be signalled. */
   hold(pid: number, delayMs: number): void {
     if (delayMs < LEAST_MS || pid <= 1) return
     const before = this.#held.get(pid)
     if (before === undefined && this.#held.size >= HELD_LIMIT) return
+    if (!before) this.#guardian.hold(pid)
     try {
       process.kill(pid, 'SIGSTOP')
     } catch {
+      if (!before) this.#guardian.let(pid)
       return
     }
     if (before) clearTimeout(before.timer)
@@ -62,10 +72,12 @@ export class Leases {
     } catch {
       // It ended while it was held (SIGKILL reaches a stopped process).
     }
+    this.#guardian.let(pid)
     this.#report.resumed(pid, this.#now() - lease.since)
   }
 
   releaseAll(): void {
     for (const pid of [...this.#held.keys()]) this.release(pid)
+    this.#guardian.end()
   }
 }

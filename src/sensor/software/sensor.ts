@@ -91,11 +91,13 @@ export class SoftwareSensor implements Sensor {
     this.#programs = new Programs(settings, this.#profilesLimit)
     for (const profile of saved) this.#programs.addSaved(profile)
     await this.#source.open()
+    this.#prepareDelays(settings.defaultDelayUnitMs)
     this.#ticking = setInterval(() => this.#tick(), this.#tickMs)
     this.#reading = this.#read()
   }
 
   async configure(settings: SensorSettings): Promise<void> {
+    this.#prepareDelays(settings.defaultDelayUnitMs)
     if (!this.#known().configure(settings)) return
     for (const { task, program } of this.#tasks.all()) task.exec(program.profile)
   }
@@ -120,7 +122,7 @@ export class SoftwareSensor implements Sensor {
   async respond(number: number, delayUnitMs: number): Promise<void> {
     const program = this.#program(number)
     this.#known().respond(program, delayUnitMs)
-    if (delayUnitMs > 0) return
+    if (delayUnitMs > 0) return this.#prepareDelays(delayUnitMs)
     for (const watched of this.#tasks.all())
       if (watched.program === program) this.#leases.release(watched.pid)
   }
@@ -152,6 +154,10 @@ export class SoftwareSensor implements Sensor {
   /** Names of call numbers 512 and up. */
   get names(): ReadonlyMap<number, string> {
     return this.#source.names
+  }
+
+  #prepareDelays(unitMs: number): void {
+    if (unitMs > 0 && this.kind === 'ptrace') this.#leases.prepare()
   }
 
   #known(): Programs {
