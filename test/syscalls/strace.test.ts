@@ -168,6 +168,19 @@ test('what strace -f writes to a terminal: no pid at first, lines torn by its ow
   )
 })
 
+test('a message of another process may tear any call', async () => {
+  assert.deepEqual(
+    await strace([
+      '[pid     9] fork() = 11',
+      '[pid     9] rt_sigprocmask(SIG_SETMASK, [], strace: Process 11 attached',
+      'NULL, 8) = 0',
+      '[pid    11] getppid() = 9',
+      '[pid     9] getuid() = 0',
+    ]),
+    ['9 fork', '11 of 9', '9 rt_sigprocmask', '11 getppid', '9 getuid'],
+  )
+})
+
 test("a thread's exec takes the leader's place", async () => {
   assert.deepEqual(
     await strace([

@@ -32,8 +32,11 @@ export function pidOf(text: string): { pid: number; at: number } {
   return found ? { pid: Number(found[1] ?? found[2]), at: found[0].length } : { pid: 0, at: 0 }
 }
 
-/** Reads what follows the pid. */
-export function readLine(withTimes: string): StraceLine {
+/**
+ * Reads what follows the pid.
+ * @param torn a call was torn in two, so that this may be the rest of it
+ */
+export function readLine(withTimes: string, torn = false): StraceLine {
   const text = withTimes.slice(TIMES.exec(withTimes)![0].length)
   const name = CALL.exec(text)?.[1]
   if (name !== undefined) return callOf(name, text)
@@ -49,7 +52,7 @@ export function readLine(withTimes: string): StraceLine {
   if (text.startsWith('strace: ') || text.startsWith('[ Process PID=')) return message(text)
   // Stack frames of -k.
   if (text.startsWith(' > ') || withTimes.startsWith(' > ')) return { kind: 'nothing' }
-  if (/^[,)\]}]/.test(text)) {
+  if (torn || /^[,)\]}]/.test(text)) {
     const result = RESULT.exec(text)?.[1]
     if (result !== undefined) return { kind: 'rest', result }
   }

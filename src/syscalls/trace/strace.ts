@@ -52,7 +52,7 @@ export class StraceParser extends LineParser {
 
   protected override line(text: string, whole: boolean): void {
     const { pid, at } = pidOf(text)
-    const said = readLine(at > 0 ? text.slice(at) : text)
+    const said = readLine(at > 0 ? text.slice(at) : text, pid === 0 && this.#torn !== undefined)
     if (said.kind === 'nothing') return
     if (said.kind === 'cut' || (said.kind === 'foreign' && !whole && this.at > 1))
       throw new TraceError(
@@ -101,18 +101,16 @@ export class StraceParser extends LineParser {
     }
     if (state.abi === this.#names.abi) this.#sink.call(task, this.#names.ofName(name))
     else this.#sink.foreign?.(task, state.abi)
-    if (!MAKES_TASK.has(name) && !MAKES_PROGRAM.has(name)) {
-      state.pending = undefined
-      if (said.torn !== undefined) this.#torn = task
-      return
+    if (said.torn !== undefined) {
+      this.#torn = task
+      // Not for certain a child of this call.
+      this.#attached(said.torn)
     }
+    state.pending = undefined
+    if (!MAKES_TASK.has(name) && !MAKES_PROGRAM.has(name)) return
     state.pending = { name, binary: MAKES_PROGRAM.has(name) ? programOf(name, said.args) : '', child: 0 }
     if (MAKES_TASK.has(name)) this.#forking.add(task)
     if (said.result !== undefined) this.#returned(task, said.result)
-    else if (said.torn !== undefined) {
-      this.#torn = task
-      this.#child(said.torn, task)
-    }
   }
 
   #returned(task: number, result: string): void {
