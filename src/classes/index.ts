@@ -1,1 +1,6 @@
+export * from './board.ts'
+export * from './errors.ts'
+export * from './host.ts'
+export * from './names.ts'
+export * from './subject.ts'
 export * from './types.ts'

@@ -1,0 +1,31 @@
+import { subjectOf } from '#classes'
+import { EMPTY, OUT_OF_RANGE, type Pair } from '#homeostasis'
+import { type Abi, callName } from '#syscalls'
+import type { Incident } from './types.ts'
+
+/** Unseen pairs named in a line; the rest is counted. */
+const named = 4
+
+function nameOf(abi: Abi, call: number): string {
+  if (call === EMPTY) return '(start)'
+  return call === OUT_OF_RANGE ? '(other)' : callName(abi, call)
+}
+
+const pairText = (abi: Abi, { current, previous, distance }: Pair): string =>
+  `${nameOf(abi, current)} ${distance} after ${nameOf(abi, previous)}`
+
+/** One line for the log of an incident that opened, got worse or ended. pH's own lines tell of single calls. */
+export function incidentMessage(
+  incident: Incident,
+  change: 'opened' | 'rose' | 'quiet' | 'resolved',
+): string {
+  const { id, binary, abi, severity, anomalous, maxLfc, pairs, pairsCut, pids } = incident
+  const what = change === 'rose' ? `is ${severity} now` : change === 'quiet' ? 'has become quiet' : change
+  const shown = pairs.slice(0, named).map((pair) => pairText(abi, pair))
+  const more = pairs.length - shown.length + pairsCut
+  const unseen =
+    shown.length === 0 ? '' : `; unseen: ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+  const processes = pids.length === 1 ? `PID ${pids[0]}` : `${pids.length} processes`
+  const calls = anomalous === 1 ? '1 anomalous call' : `${anomalous} anomalous calls`
+  return `Incident ${id} ${what} (${severity}): ${subjectOf(binary)}, ${calls}, LFC ${maxLfc}, ${processes}${unseen}`
+}

@@ -1,0 +1,244 @@
+import type { Pair } from '#homeostasis'
+import type { Abi } from '#syscalls'
+import { readSemaphore, type SemaphoreBody } from './semaphore.ts'
+import { higher } from './severity.ts'
+import type { Severity } from './types.ts'
+
+/** What of a mesh record a warning is made of. The signature has been checked; the body is whatever its author said. */
+export interface SemaphoreRecord {
+  key: string
+  /** PeerId of the author, and the name its certificate gives it. */
+  peer: string
+  name: string
+  made: number
+  expires: number
+  received: number
+  body: unknown
+}
+
+export type WarningState = 'standing' | 'acknowledged' | 'cleared' | 'expired'
+
+/** A semaphore of another host. Times in ms since the epoch. */
+export interface Warning {
+  host: string
+  peer: string
+  kind: string
+  subject: string
+  sha256: string
+  abi: Abi
+  window: number
+  severity: Severity
+  anomalous: number
+  maxLfc: number
+  pairs: Pair[]
+  /** When it reached this host first, by this host's clock. */
+  raised: number
+  expires: number
+  state: WarningState
+  /** How many other hosts have a semaphore of this kind on the same file content standing now. */
+  corroborated: number
+}
+
+export type Applied =
+  | { ok: true; change: 'raised' | 'refreshed' | 'cleared' | 'expired'; warning: Warning; own: boolean }
+  | { ok: false; reason: string }
+
+interface Held {
+  record: SemaphoreRecord
+  body: SemaphoreBody
+  raised: number
+  state: WarningState
+}
+
+export interface WarningLimits {
+  /** Warnings of one host at most; another is refused. */
+  perPeer: number
+  /** In all; above it the host that holds most gives up its oldest. */
+  inAll: number
+}
+
+export const warningLimits: WarningLimits = { perPeer: 256, inAll: 10_000 }
+/** Hosts and reasons for which refusals are counted apart. */
+const refusingPeers = 4096
+
+/** What a record says, as a warning that nobody else bears out; or why it is none. */
+export function warningFrom(
+  record: SemaphoreRecord,
+): { ok: true; warning: Warning } | { ok: false; reason: string } {
+  const read = readSemaphore(record.body)
+  if (!read.ok) return read
+  return {
+    ok: true,
+    warning: warningOf({ record, body: read.body, raised: record.received, state: 'standing' }, 0),
+  }
+}
+
+/**
+ * The semaphores that stand on the mesh. Those of this host bear others out and are not listed. Nothing here acts on
+ * any of them.
+ */
+export class WarningBook {
+  readonly #own: string
+  readonly #limits: WarningLimits
+  readonly #peers = new Map<string, Map<string, Held>>()
+  readonly #refused = new Map<string, Map<string, number>>()
+  #size = 0
+  #evicted = 0
+
+  /** @param own PeerId of this host */
+  constructor(own: string, limits: Partial<WarningLimits> = {}) {
+    this.#own = own
+    this.#limits = { ...warningLimits, ...limits }
+  }
+
+  apply(
+    change: 'raised' | 'refreshed' | 'cleared' | 'expired',
+    record: SemaphoreRecord,
+    now: number,
+  ): Applied {
+    const held = this.#peers.get(record.peer)?.get(record.key)
+    if (change === 'cleared' || change === 'expired') {
+      if (!held) return { ok: false, reason: 'nothing stood under that key' }
+      this.#remove(record.peer, record.key)
+      return this.#told(change, { ...held, state: change }, now)
+    }
+    const read = readSemaphore(record.body)
+    if (!read.ok) return this.#refuse(record.peer, read.reason)
+    if (record.expires <= now) return this.#refuse(record.peer, 'it has expired')
+    if (held) {
+      if (higher(read.body.severity, held.body.severity)) held.state = 'standing'
+      Object.assign(held, { record, body: read.body })
+      return this.#told('refreshed', held, now)
+    }
+    if ((this.#peers.get(record.peer)?.size ?? 0) >= this.#limits.perPeer)
+      return this.#refuse(record.peer, `more than ${this.#limits.perPeer} of one host`)
+    const fresh: Held = { record, body: read.body, raised: record.received, state: 'standing' }
+    this.#add(fresh)
+    return this.#told('raised', fresh, now)
+  }
+
+  /** Removes what has run out and tells of those of other hosts. */
+  expire(now: number): Warning[] {
+    const gone: Held[] = []
+    for (const [peer, held] of this.#peers)
+      for (const [key, one] of held)
+        if (one.record.expires <= now) {
+          this.#remove(peer, key)
+          gone.push({ ...one, state: 'expired' })
+        }
+    return gone.filter(({ record }) => record.peer !== this.#own).map((one) => this.#warning(one, now))
+  }
+
+  /** An operator has seen it; it is shown as such until its host says something worse. */
+  acknowledge(peer: string, kind: string, subject: string): number {
+    let acknowledged = 0
+    for (const one of this.#peers.get(peer)?.values() ?? [])
+      if (one.body.kind === kind && one.body.subject === subject && one.state === 'standing') {
+        one.state = 'acknowledged'
+        acknowledged++
+      }
+    return acknowledged
+  }
+
+  /** Newest first. */
+  list(now: number): Warning[] {
+    const support = this.#support(now)
+    return [...this.#peers]
+      .filter(([peer]) => peer !== this.#own)
+      .flatMap(([, held]) => [...held.values()])
+      .filter(({ record }) => record.expires > now)
+      .map((one) => warningOf(one, othersThan(one, support.get(contentOf(one.body)))))
+      .sort((a, b) => b.raised - a.raised)
+  }
+
+  gauge(): {
+    semaphores: number
+    limit: number
+    evicted: number
+    refused: Record<string, Record<string, number>>
+  } {
+    const refused = [...this.#refused].map(([peer, reasons]) => [peer, Object.fromEntries(reasons)] as const)
+    return {
+      semaphores: this.#size,
+      limit: this.#limits.inAll,
+      evicted: this.#evicted,
+      refused: Object.fromEntries(refused),
+    }
+  }
+
+  #told(change: 'raised' | 'refreshed' | 'cleared' | 'expired', held: Held, now: number): Applied {
+    return { ok: true, change, warning: this.#warning(held, now), own: held.record.peer === this.#own }
+  }
+
+  #warning(held: Held, now: number): Warning {
+    return warningOf(held, othersThan(held, this.#support(now).get(contentOf(held.body))))
+  }
+
+  /** For each kind and content, who has a semaphore on it now. Hosts, not semaphores: one host is one voice. */
+  #support(now: number): Map<string, Set<string>> {
+    const support = new Map<string, Set<string>>()
+    for (const [peer, held] of this.#peers)
+      for (const { body, record } of held.values()) {
+        if (body.sha256 === '' || record.expires <= now) continue
+        const content = contentOf(body)
+        const peers = support.get(content) ?? new Set()
+        support.set(content, peers.add(peer))
+      }
+    return support
+  }
+
+  #add(held: Held): void {
+    const { peer, key } = held.record
+    const of = this.#peers.get(peer) ?? new Map<string, Held>()
+    this.#peers.set(peer, of.set(key, held))
+    this.#size++
+    if (this.#size <= this.#limits.inAll) return
+    const [loudest, most] = [...this.#peers].reduce((a, b) => (b[1].size > a[1].size ? b : a))
+    this.#remove(loudest, most.keys().next().value as string)
+    this.#evicted++
+  }
+
+  #remove(peer: string, key: string): void {
+    const of = this.#peers.get(peer)
+    if (!of?.delete(key)) return
+    this.#size--
+    if (of.size === 0) this.#peers.delete(peer)
+  }
+
+  #refuse(peer: string, reason: string): { ok: false; reason: string } {
+    const reasons = this.#refused.get(peer) ?? new Map<string, number>()
+    // A liar can vary what is wrong: by field, not by every text.
+    const field = reason.split(':')[0] as string
+    if (this.#refused.size < refusingPeers || this.#refused.has(peer))
+      this.#refused.set(peer, reasons.set(field, (reasons.get(field) ?? 0) + 1))
+    return { ok: false, reason }
+  }
+}
+
+const contentOf = ({ kind, sha256 }: SemaphoreBody): string => `${kind}/${sha256}`
+
+function othersThan({ record }: Held, peers: Set<string> | undefined): number {
+  if (!peers) return 0
+  return peers.size - (peers.has(record.peer) ? 1 : 0)
+}
+
+function warningOf({ record, body, raised, state }: Held, corroborated: number): Warning {
+  const { kind, subject, sha256, abi, window, severity, anomalous, maxLfc, pairs } = body
+  return {
+    host: record.name,
+    peer: record.peer,
+    kind,
+    subject,
+    sha256,
+    abi,
+    window,
+    severity,
+    anomalous,
+    maxLfc,
+    pairs,
+    raised,
+    expires: record.expires,
+    state,
+    corroborated,
+  }
+}
