@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -162,6 +162,14 @@ describe('watchCommand', { skip: skip ?? false }, () => {
     await assert.rejects(watchCommand([node, '--version'], { ...quiet, env: { PATH: folder } }), {
       code: 'no-strace',
       message: /apt-get install strace/,
+    })
+    const forbidden = join(folder, 'forbidden')
+    mkdirSync(forbidden)
+    const says = 'strace: attach: ptrace(PTRACE_SEIZE, 7): Operation not permitted'
+    writeFileSync(join(forbidden, 'strace'), `#!/bin/sh\necho '${says}' >&2; exit 1\n`, { mode: 0o755 })
+    await assert.rejects(watchCommand([node, '--version'], { ...quiet, env: { PATH: forbidden } }), {
+      code: 'ptrace-forbidden',
+      message: /PTRACE_SEIZE.*ptrace_scope.*SYS_PTRACE/,
     })
     await watchCommand(['true'], quiet)
     assert.deepEqual(

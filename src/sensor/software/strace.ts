@@ -64,9 +64,8 @@ async function findCommand(name: string, cwd: string, path: string): Promise<str
 
 /** Throws SoftwareSensorError when strace is missing or may not trace. */
 async function checkStrace(strace: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const probe = process.execPath
   try {
-    await run(strace, ['-qq', '-o', '/dev/null', '-e', 'trace=none', probe, '--version'], { env })
+    await run(strace, ['-qq', '-o', '/dev/null', '-e', 'trace=none', '/bin/sh', '-c', ':'], { env })
   } catch (error) {
     const { code, stderr = '' } = error as { code?: string | number; stderr?: string }
     if (code === 'ENOENT')
