@@ -7,7 +7,7 @@ import { inForce, meshIdOf, openCredential } from './certificate.ts'
 import { equals, hex } from './codec.ts'
 import * as enrol from './enrol.ts'
 import { because, MeshError } from './errors.ts'
-import { createEnrolHost, dial, onMemory, startHost } from './host.ts'
+import { checkAddresses, createEnrolHost, dial, onMemory, startHost } from './host.ts'
 import { refuseSecond, writeIdentity } from './identity.ts'
 import { checkName } from './init.ts'
 import { newSigner, peerOf, type Signer } from './keys.ts'
@@ -22,7 +22,7 @@ export interface JoinOptions {
   token: string
   name: string
   now: number
-  /** Where this host will listen; only the kind of transport matters yet. */
+  /** Where this host will listen: looked at before the invite is spent. */
   listen?: string[]
   /** Keeps what the first sync brings; without it that comes again when the mesh is opened. */
   keyValue?: KeyValue
@@ -45,11 +45,12 @@ const greetMs = 15_000
 
 /**
  * Resolves when a member has greeted this host as a member. Throws MeshError: 'bad-token', 'already', 'bad-name', 'expired',
- * 'used', 'wrong-mesh', 'unreachable', 'clock'. Of these only a late 'unreachable' leaves an identity behind, a whole one.
+ * 'used', 'wrong-mesh', 'unreachable', 'clock', 'bad-address'. Of these only a late 'unreachable' leaves an identity behind, a whole one.
  */
 export async function joinMesh(options: JoinOptions): Promise<Joined> {
   const token = decodeToken(options.token)
   checkName(options.name)
+  checkAddresses(options.listen ?? [])
   refuseSecond(options.folder)
   const began = performance.now()
   const now = () => options.now + (performance.now() - began)
@@ -183,7 +184,7 @@ async function greeted(options: JoinOptions, now: () => number): Promise<number>
       }
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    return node.members().length
+    return node.status().members
   } finally {
     await node.stop()
   }

@@ -121,13 +121,13 @@ export class MeshNode implements Mesh {
   }
 
   status(): MeshStatus & { gauges: Record<string, number> } {
-    const { identity, directory, admission, ledger } = this
+    const { identity, admission, ledger } = this
     return {
       id: identity.id,
       peer: identity.peer,
       name: identity.name,
       addresses: reachable(this.host),
-      members: directory.size,
+      members: this.#roster.size,
       connected: admission.peers().length,
       certificateExpires: identity.certificate.notAfter,
       refused: Object.fromEntries(this.#counters),
@@ -137,6 +137,7 @@ export class MeshNode implements Mesh {
         pendingWrites: this.#writes.pending,
         dialling: this.#neighbours.dialling,
         invites: this.#invites.outstanding,
+        known: this.directory.size,
         adminEntries: identity.admin.head().seq,
         syncBytesSent: this.synchroniser.bytesSent,
       },

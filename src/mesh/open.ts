@@ -12,6 +12,9 @@ import { MeshNode } from './node.ts'
 import type { OpenOptions } from './options.ts'
 import { Writes } from './writes.ts'
 
+/** A store that fails is spoken of once in this many ms. */
+const sayAgain = 600_000
+
 /** Throws MeshError: 'no-mesh', 'damaged', 'bad-address', 'port-in-use', 'bad-certificate'. */
 export const openMesh = (options: OpenOptions): Promise<Mesh> => openNode(options)
 
@@ -26,11 +29,13 @@ export async function openNode(options: OpenOptions): Promise<MeshNode> {
   await claim(store, identity)
   const epoch = await nextEpoch(store, now())
 
-  let failing = false
+  let told = Number.NEGATIVE_INFINITY
   const writes = new Writes(store, (error) => {
-    if (!failing)
-      options.log.warn(`the mesh cannot keep its records: ${because(error)}; free space, it goes on trying`)
-    failing = true
+    if (now() - told < sayAgain) return
+    told = now()
+    options.log.warn(
+      `the mesh cannot keep its records: ${because(error)}; free space, it goes on trying and loses nothing while it runs`,
+    )
   })
   const counters = new Map<string, number>()
   const parts: { node?: MeshNode } = {}

@@ -25,6 +25,11 @@ export class Roster {
     return [...this.#options.directory.entries()].map((entry) => this.member(entry))
   }
 
+  /** How many belong to the mesh now, heard or not. */
+  get size(): number {
+    return this.members().filter(({ state }) => state === 'alive' || state === 'silent').length
+  }
+
   member(entry: Entry): Member {
     const { self, directory, now, admitted, version } = this.#options
     const { peer } = entry.certificate
