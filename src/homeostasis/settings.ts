@@ -3,7 +3,7 @@ import type { Settings } from './types.ts'
 
 /**
  * pH 0.18's constants (Somayaji and Forrest 2000), but for the window (the 2003 paper's 6), and `delayLimit`, which
- * pH had not: no single delay is longer than an hour.
+ * pH had not: no single delay is longer than ten minutes.
  */
 export const DEFAULT_SETTINGS: Readonly<Settings> = Object.freeze({
   window: 6,
@@ -16,7 +16,7 @@ export const DEFAULT_SETTINGS: Readonly<Settings> = Object.freeze({
   localityWindow: 128,
   delayFactor: 0,
   jiffyMs: 10,
-  delayLimit: 3600,
+  delayLimit: 600,
   defaultResponse: 'ignore',
 })
 
@@ -35,7 +35,7 @@ const RULES: Readonly<Record<keyof Settings, Rule>> = {
   localityWindow: { kind: 'integer', least: 1, most: 128 },
   delayFactor: { kind: 'integer', least: 0, most: 1_000_000 },
   jiffyMs: { kind: 'integer', least: 1, most: 1000 },
-  delayLimit: { kind: 'integer', least: 0, most: 7 * 24 * 3600 },
+  delayLimit: { kind: 'integer', least: 1, most: 600 },
   defaultResponse: { kind: 'word', words: ['ignore', 'delay'] },
 }
 
