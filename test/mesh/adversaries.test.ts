@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { makeCredential, makeIssuerCertificate, meshIdOf } from '../../src/mesh/certificate.ts'
+import { encode } from '../../src/mesh/codec.ts'
 import { makeEnvelope, type NewStatement } from '../../src/mesh/envelope.ts'
 import { createMeshHost, dial, type MeshHost } from '../../src/mesh/host.ts'
 import { newSigner, peerOf, type Signer } from '../../src/mesh/keys.ts'
@@ -247,3 +249,46 @@ test('a pending peer, with the key and no certificate, neither injects nor hears
     await hosts.end()
   }
 })
+
+test('a member that sends garbage on every protocol, and cuts in the middle, breaks nothing', () =>
+  withThree(async (_hosts, a, b, c) => {
+    a.node.serve('echo', async (request) => request, { requestBytes: 100, answerBytes: 100 })
+    const to = peerIdFromString(a.node.identity.peer)
+    const all = [protocols.sync, protocols.certificates, protocols.ask('echo'), protocols.hello]
+    const garbage = [
+      new Uint8Array(0),
+      new Uint8Array([0]),
+      new Uint8Array([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]),
+      new Uint8Array([5, 0x84, 0x64, 0x68, 0x61, 0x76]),
+      new Uint8Array(randomBytes(5000)),
+      encodeFrame(['vector', []]),
+      encodeFrame(['have', 'no hash']),
+      encodeFrame({ v: 1 }),
+    ]
+    const send = async (protocol: string, bytes: Uint8Array, end: 'close' | 'abort') => {
+      const both = () =>
+        [a.node, c.node].every((node, i) => node.admission.admitted((i ? a : c).node.identity.peer))
+      await until('a and c are connected', both)
+      const signal = AbortSignal.timeout(3000)
+      const stream = await c.node.host.getConnections(to)[0]?.newStream(protocol, { signal })
+      stream?.send(bytes)
+      if (end === 'abort') stream?.abort(new Error('cut'))
+      else await stream?.close({ signal }).catch(() => undefined)
+      // A bad hello costs c its connection, which it makes anew.
+      await sleep(protocol === protocols.hello ? 100 : 5)
+    }
+    for (const bytes of garbage.slice(1)) await inject(c, bytes)
+    await until('gossip refused', () => refused(a, 'encoding') > 0)
+    for (const protocol of all)
+      for (const bytes of garbage)
+        for (const end of ['close', 'abort'] as const) await send(protocol, bytes, end)
+    assert.ok(refused(a, 'sync-failed') >= 10, 'sync')
+    assert.ok(refused(a, 'hello-refused') >= 10, 'hello')
+    await b.node.publish('semaphore', 'still here', null, 60_000)
+    await until('a hears b', () => keysOf(a).includes('b/still here'))
+  }))
+
+function encodeFrame(value: unknown): Uint8Array {
+  const body = encode(value)
+  return new Uint8Array([body.length, ...body])
+}
