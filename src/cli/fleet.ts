@@ -1,15 +1,18 @@
 /** `lymph fleet`: the same program on several hosts. */
 import { Command } from 'commander'
 import type { Comparison } from '#fleet'
-import type { Abi } from '#syscalls'
+import { type Abi, abiOf } from '#syscalls'
+import type { Api } from './api.ts'
 import { contextOf, print, printJson } from './context.ts'
-import { compact, plain, shortHash } from './format.ts'
+import { compact, plain, plural, shortHash } from './format.ts'
 import { pairLines } from './pairs.ts'
-import type { FleetBinary } from './shapes.ts'
+import type { FleetLine, ProfileLine } from './shapes.ts'
 import { type Column, table } from './table.ts'
 
 /** Bodies of many hosts come over the network before the answer does. */
 const compareTimeoutMs = 120_000
+/** Calls named for one host; --json has them all. */
+const mostLines = 40
 
 export function fleetCommand(): Command {
   const fleet = new Command('fleet').description('The same program on the hosts of the mesh.')
@@ -18,7 +21,7 @@ export function fleetCommand(): Command {
     .description('Every program a host of the mesh has told of, and on how many hosts it is normal.')
     .action(async (_options: object, command: Command) => {
       const { api, json } = contextOf(command)
-      const binaries = await api.get<FleetBinary[]>('/fleet/binaries')
+      const binaries = await api.get<FleetLine[]>('/fleet/binaries')
       if (json) printJson(binaries)
       else print(table(binaries, binaryColumns, 'no host has told of a program yet'))
     })
@@ -37,12 +40,12 @@ export function fleetCommand(): Command {
         compareTimeoutMs,
       )
       if (json) printJson(comparison)
-      else print(...told(comparison))
+      else print(...told(comparison, comparison.abi ?? (await abiFor(api, comparison.binary))))
     })
   return fleet
 }
 
-const binaryColumns: Column<FleetBinary>[] = [
+const binaryColumns: Column<FleetLine>[] = [
   { head: 'HOSTS', cell: (b) => b.hosts.length, right: true },
   { head: 'NORMAL', cell: (b) => b.hosts.filter(({ state }) => state === 'normal').length, right: true },
   { head: 'VERSIONS', cell: (b) => new Set(b.hosts.map(({ sha256 }) => sha256)).size, right: true },
@@ -50,8 +53,8 @@ const binaryColumns: Column<FleetBinary>[] = [
   { head: 'BINARY', cell: (b) => b.binary, shrink: true },
 ]
 
-function told(comparison: Comparison & { abi?: Abi }): string[] {
-  const { hosts, onlyHere, distance, abi } = comparison
+function told(comparison: Comparison, abi: Abi | undefined): string[] {
+  const { hosts, onlyHere, distance } = comparison
   const names = hosts.map(({ name }) => name)
   const lines = [
     table(
@@ -73,7 +76,17 @@ function told(comparison: Comparison & { abi?: Abi }): string[] {
   ]
   for (const name of names) {
     const pairs = onlyHere[name] ?? []
-    if (pairs.length > 0) lines.push('', `only on ${plain(name)}:`, ...pairLines(pairs, abi))
+    if (pairs.length === 0) continue
+    const named = pairLines(pairs, abi)
+    lines.push('', `only on ${plain(name)}: ${plural(pairs.length, 'pair')}`, ...named.slice(0, mostLines))
+    if (named.length > mostLines)
+      lines.push(`  and ${plural(named.length - mostLines, 'more call', 'more calls')}`)
   }
   return lines
+}
+
+/** Whose names the numbers are: those of this host's own profile of the binary, else of this machine. */
+async function abiFor(api: Api, binary: string): Promise<Abi | undefined> {
+  const profiles = await api.get<ProfileLine[]>('/profiles').catch(() => [])
+  return profiles.find((profile) => profile.binary === binary)?.abi ?? abiOf(process.arch)
 }

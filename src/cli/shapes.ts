@@ -1,6 +1,6 @@
 /** What the API answers (docs/reference/api.md). What is optional here, the daemon may leave out. */
-import type { Pair } from '#homeostasis'
-import type { Incident } from '#incidents'
+import type { FleetBinary } from '#fleet'
+import type { Incident, Warning } from '#incidents'
 import type { Member, MeshStatus } from '#mesh'
 import type { Abi } from '#syscalls'
 
@@ -54,20 +54,7 @@ export interface ClassLine {
 
 export type IncidentLine = Incident & { familiarity?: { known: number; asked: number } }
 
-export interface WarningLine {
-  host: string
-  peer: string
-  kind: string
-  subject: string
-  severity: string
-  pairs?: Pair[]
-  raised: number
-  expires: number
-  state: string
-  corroborated: number | boolean
-  abi?: Abi
-  maxLfc?: number
-}
+export type WarningLine = Warning
 
 export type MemberLine = Pick<
   Member,
@@ -77,8 +64,4 @@ export type MemberLine = Pick<
 
 export type MeshLine = MeshStatus
 
-export interface FleetBinary {
-  binary: string
-  /** What each host's digest says of its profile. */
-  hosts: { name: string; sha256: string; state: string; calls: number; pairs: number }[]
-}
+export type FleetLine = FleetBinary

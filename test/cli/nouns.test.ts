@@ -135,7 +135,7 @@ test('warnings: what stands, and what comes', async () => {
   })
   const at = ['--state', daemon.state]
   assert.deepEqual(JSON.parse((await lymph(['warnings', '--json', ...at])).out), [warning])
-  assert.match((await lymph(['warnings', ...at])).out, /^web-2 +ph_sequence_anomaly +incident +raised/m)
+  assert.match((await lymph(['warnings', ...at])).out, /^web-2 +ph_sequence_anomaly +incident +standing/m)
   const onOutput = (out: string, end: () => void) => {
     if (out.includes('web-3')) end()
   }
@@ -150,7 +150,7 @@ test('warnings: what stands, and what comes', async () => {
     ['web-2', 'web-3'],
   )
   const told = await lymph(['warnings', '--follow', ...at], { onOutput })
-  assert.match(told.out, /web-2: incident: ph_sequence_anomaly \/usr\/bin\/less \(raised\)/)
+  assert.match(told.out, /web-2: incident: ph_sequence_anomaly \/usr\/bin\/less, LFC 9 \(standing\)/)
 })
 
 test('a daemon that ends while it is followed: exit 3', async () => {
@@ -197,7 +197,7 @@ test('fleet: binaries and comparison', async () => {
   assert.deepEqual(JSON.parse((await lymph([...args, '--json'])).out), comparison)
   const { out } = await lymph(args)
   assert.deepEqual(rows(out)[1], ['web-1', 'aaaaaaaaaaaa', '3', '1', '-', '0.333'])
-  assert.match(out, /only on web-1:\n {2}execve after open \(1\)/)
+  assert.match(out, /only on web-1: 1 pair\n {2}execve after open \(1\)/)
 })
 
 test('top --once: rates and order', async () => {
