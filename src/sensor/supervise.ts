@@ -56,6 +56,21 @@ export class SensorSupervisor {
   }
 
   /**
+   * As `continueAll`, and looks again for a while: the kernel takes a dead sensor's programs away only a moment later.
+   * Start the next sensor when this has resolved, or its first delays are ended here.
+   */
+  async recover(): Promise<number[]> {
+    const armed = new Map(this.#armed)
+    const continued = this.continueAll()
+    for (const pause of [50, 150, 300]) {
+      await new Promise((resolve) => setTimeout(resolve, pause))
+      for (const [key, value] of armed) this.#armed.set(key, value)
+      continued.push(...this.continueAll())
+    }
+    return [...new Set(continued)]
+  }
+
+  /**
    * The sensor is dead: continues what it reported as stopped, and every stopped process of a program that it could
    * have had stopped without living to report it. Answers the pids.
    */

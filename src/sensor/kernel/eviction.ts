@@ -35,13 +35,13 @@ export class Activity {
   /** Whom to give up now. `rowsRefused`: pairs could not be learned since the last time. */
   choose(slots: Slots, used: number[], rowsRefused: boolean): number[] {
     const capacity = this.#maps.profileSlots - 1
-    const short = capacity - used.length < Math.max(1, capacity * LOW)
+    const short = capacity - used.length < Math.max(4, capacity * LOW)
     if (!short && !rowsRefused) return []
     if (slots.waiting) return []
     return used
       .filter((id) => this.#maps.get(id, 'tasks') === 0)
       .sort((a, b) => (this.#last.get(a)?.tick ?? 0) - (this.#last.get(b)?.tick ?? 0))
-      .slice(0, Math.max(1, Math.floor(capacity * STEP)))
+      .slice(0, Math.max(8, Math.floor(capacity * STEP)))
   }
 
   forget(id: number): void {

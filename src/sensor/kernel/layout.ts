@@ -57,6 +57,9 @@ export const Ctl = {
   pressure: 5,
 } as const
 
+/** `struct state`. */
+export const State = { bytes: 128, tid: 0 } as const
+
 export const KEY_BYTES = 24
 
 /** Fields of `struct event` and `struct profile_event`, in bytes. */

@@ -1,6 +1,6 @@
 /** The mapped memory of the maps, by name instead of by offset. Both sides write; each word says whose it is. */
 import { mapArray } from './bpf.ts'
-import { Cpu, Ctl, Profile, ROW_BYTES, SLOTS } from './layout.ts'
+import { Cpu, Ctl, Profile, ROW_BYTES, SLOTS, State } from './layout.ts'
 import type { Skeleton } from './skeleton.ts'
 
 type Field = Exclude<keyof typeof Profile, 'bytes' | 'row'>
@@ -21,6 +21,7 @@ export class SensorMaps {
   readonly #counts: BigUint64Array
   readonly #cpus: BigUint64Array
   readonly #ctl: Int32Array
+  readonly #states: Int32Array
 
   constructor(skeleton: Skeleton, cpus: number) {
     const open = (name: string, bytes: number) => {
@@ -36,10 +37,11 @@ export class SensorMaps {
     const counts = open('counts', 8)
     const cpuMap = open('cpus', Cpu.bytes)
     const ctl = open('ctl', Ctl.bytes)
+    const states = open('states', State.bytes)
     this.profileSlots = profiles.entries
     this.rowSlots = rows.entries
     this.cpus = cpus
-    this.mappedBytes = [profiles, rows, counts, cpuMap, ctl].reduce(
+    this.mappedBytes = [profiles, rows, counts, cpuMap, ctl, states].reduce(
       (sum, map) => sum + map.memory.byteLength,
       0,
     )
@@ -51,6 +53,7 @@ export class SensorMaps {
     this.#counts = new BigUint64Array(counts.memory)
     this.#cpus = new BigUint64Array(cpuMap.memory)
     this.#ctl = new Int32Array(ctl.memory)
+    this.#states = new Int32Array(states.memory)
   }
 
   get(id: number, field: Field): number {
@@ -133,6 +136,16 @@ export class SensorMaps {
     for (let cpu = 0; cpu < this.cpus; cpu++)
       sum += Atomics.load(this.#cpus, (cpu * Cpu.bytes) / 8 + Cpu[field])
     return Number(sum)
+  }
+
+  /** Tasks that have a slot now: a gauge of what a flood of processes left behind. */
+  tasksHeld(): number[] {
+    const tids: number[] = []
+    for (let at = State.tid / 4; at < this.#states.length; at += State.bytes / 4) {
+      const tid = Atomics.load(this.#states, at)
+      if (tid !== 0) tids.push(tid)
+    }
+    return tids
   }
 
   control(field: CtlField): number {

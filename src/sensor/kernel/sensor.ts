@@ -111,13 +111,13 @@ export class KernelSensor implements Sensor {
     const placed = placeTables(saved, this.#slots, this.#identities, this.#tables)
     if (!placed) return undefined
     const { id: profile, fresh } = placed
-    const { executable, file, delayUnitMs } = saved
+    const { executable, file } = saved
     if (fresh) {
       this.#known.set(profile, executable)
       this.#listener({ type: 'profile', profile, executable, pid: 0, at: Date.now(), known: true })
       this.#listener({ type: 'identity', profile, file })
     }
-    this.#responses.add(profile, executable, delayUnitMs)
+    this.#responses.add(profile, executable, saved.delayUnitMs)
     return profile
   }
 
@@ -258,6 +258,12 @@ export class KernelSensor implements Sensor {
     if (ids.length > 0) setTimeout(() => this.#program && this.#slots.settle(Date.now()), 60)
   }
 
+  /** Looks now whether the files of active profiles were written over. */
+  checkFiles(): void {
+    this.#filesAt = Date.now()
+    this.#identities.check(this.#slots.used().filter((id) => this.#activity.recent(id, this.#filesAt)))
+  }
+
   #tick(): void {
     if (!this.#program) return
     this.#clock.adjust()
@@ -268,16 +274,18 @@ export class KernelSensor implements Sensor {
     if (this.#program.ring.pending === 0)
       for (const id of used) if (!this.#known.has(id)) this.#slots.reattach(id)
     this.#evict()
-    if (Date.now() - this.#filesAt >= FILES_EVERY_MS) {
-      this.#filesAt = Date.now()
-      this.#identities.check(used.filter((id) => this.#activity.recent(id, this.#filesAt)))
-    }
+    if (Date.now() - this.#filesAt >= FILES_EVERY_MS) this.checkFiles()
     const unit = (id: number) => this.#responses.unitOf(id)
     const counters = [...this.#known.keys()].map((id) => ({
       ...this.#tables.counters(id),
       delayUnitMs: unit(id),
     }))
     this.#listener({ type: 'tick', totals: this.totals(), counters, at: Date.now() })
+  }
+
+  /** Tasks the kernel keeps state of, by tid. */
+  tasksHeld(): number[] {
+    return this.#running().maps.tasksHeld()
   }
 
   totals(): SensorTotals {
