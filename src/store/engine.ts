@@ -9,6 +9,9 @@ export function database(location: string): Database {
   return new Level<string, Uint8Array>(location, { keyEncoding: 'utf8', valueEncoding: 'view' })
 }
 
+/** LevelDB makes a table of its log (4 MiB and the last batch) as it opens; without room for that it stays closed. */
+const reopenBytes = 6 * 1024 * 1024
+
 export interface Range {
   gte?: string
   gt?: string
@@ -120,7 +123,9 @@ export class Engine {
 
   async #needRoom(): Promise<void> {
     const free = await freeBytes(this.#folder)
-    if (free !== undefined && free < this.#reserveBytes) throw await noSpaceError('cannot save', this.#folder)
+    const needed = this.#hurt ? Math.max(this.#reserveBytes, reopenBytes) : this.#reserveBytes
+    if (free !== undefined && free < needed)
+      throw await noSpaceError('cannot save', this.#folder, undefined, needed)
   }
 
   #reopen(): Promise<void> {

@@ -18,14 +18,23 @@ export function sizeText(bytes: number): string {
   return `${(bytes / 1024 ** 3).toFixed(1)} GiB`
 }
 
-/** `doing`: what failed, e.g. "cannot save". */
-export async function noSpaceError(doing: string, folder: string, cause?: unknown): Promise<StoreError> {
+/**
+ * @param doing what failed, e.g. "cannot save"
+ * @param neededBytes that have to be free for it to go on, where that is known
+ */
+export async function noSpaceError(
+  doing: string,
+  folder: string,
+  cause?: unknown,
+  neededBytes?: number,
+): Promise<StoreError> {
   const free = await freeBytes(folder)
   const left = free === undefined ? 'how much is free cannot be told' : `${sizeText(free)} are free`
+  const needed = neededBytes === undefined ? '' : `, ${sizeText(neededBytes)} are needed`
   return new StoreError(
     'no-space',
     folder,
-    `${doing}: the disk of ${folder} is full (${left}); nothing in memory is lost and saving is tried again: make room on it, or move the state with --state DIR`,
+    `${doing}: the disk of ${folder} is full (${left}${needed}); nothing in memory is lost and saving is tried again: make room on it, or move the state with --state DIR`,
     { cause },
   )
 }
