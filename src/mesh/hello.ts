@@ -33,8 +33,8 @@ const welcome = z.union([refusal, z.object({ welcome: z.literal(true) })])
 
 /** Bits this version can do beyond the base; none yet. */
 const features = 0
-/** Entries sent along: those of one hello fit its bound; the rest comes with the next. */
-const entriesAtOnce = 128
+/** Bytes of entries sent along; what does not fit comes with the next hello. */
+const entryBytesAtOnce = limits.helloBytes / 2
 
 export interface AdmissionOptions {
   host: Libp2p
@@ -146,7 +146,7 @@ export class Admission {
     const skew = theirs.clock - (sent + now()) / 2
     this.#learnRules(theirs.head, theirs.entries)
     const entry = await this.#orRefuse(talk, () => this.#check(theirs.credential, connection))
-    const missing = identity.admin.since(theirs.head.seq).slice(0, entriesAtOnce)
+    const missing = fitting(identity.admin.since(theirs.head.seq))
     await talk.write({ clock: Math.round(now()), entries: missing })
     accepted(await talk.read(welcome))
     await stream.close()
@@ -160,7 +160,7 @@ export class Admission {
       const theirs = await talk.read(hello)
       const entry = await this.#orRefuse(talk, () => this.#check(theirs.credential, connection))
       const sent = now()
-      const missing = identity.admin.since(theirs.head.seq).slice(0, entriesAtOnce)
+      const missing = fitting(identity.admin.since(theirs.head.seq))
       await talk.write({ ...this.#hello(), entries: missing })
       const last = accepted(await talk.read(confirmation))
       const skew = last.clock - (sent + now()) / 2
@@ -243,4 +243,13 @@ export class Admission {
 function accepted<T extends object>(said: T | { refused: string }): Exclude<T, { refused: string }> {
   if ('refused' in said) throw new Error(`refused: ${said.refused}`)
   return said as Exclude<T, { refused: string }>
+}
+
+function fitting(entries: Uint8Array[]): Uint8Array[] {
+  let size = 0
+  const end = entries.findIndex((entry) => {
+    size += entry.length + 3
+    return size > entryBytesAtOnce
+  })
+  return end === -1 ? entries : entries.slice(0, end)
 }

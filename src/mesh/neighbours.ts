@@ -115,11 +115,18 @@ export class Neighbours {
     this.#dialling.add(peer)
     const recent = now() - entry.lastHeard < timing.recent
     const most = recent ? timing.backoffRecent : timing.backoffMax
-    const step = Math.min(most, (this.#waits.get(peer)?.step ?? timing.backoffMin / 2) * 2)
+    const before = this.#waits.get(peer)?.step
+    const step = Math.min(most, (before ?? timing.backoffMin / 2) * 2)
     // A dial that succeeds is no membership yet (the other side may still refuse), so the wait is set either way.
     this.#waits.set(peer, { step, until: performance.now() + step * (0.75 + random() / 2) })
     dial(host, peer, entry.addresses, AbortSignal.timeout(recent ? timing.dial : 3 * timing.dial))
-      .catch((error) => log.info(`cannot reach ${name} at ${entry.addresses.join(', ')}: ${because(error)}`))
+      .catch((error) => {
+        // Once an outage, not once a dial.
+        if (before === undefined)
+          log.info(
+            `cannot reach ${name} at ${entry.addresses.join(', ')}: ${because(error)}; it goes on trying`,
+          )
+      })
       .finally(() => this.#dialling.delete(peer))
   }
 }

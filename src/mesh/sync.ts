@@ -39,6 +39,7 @@ const peer = z.string().max(80)
 const numbers = z
   .array(z.tuple([peer, z.array(z.tuple([z.int().nonnegative(), z.array(z.int().nonnegative())])).max(64)]))
   .max(limits.members)
+  .refine((all) => countOf(all) <= limits.recordsInAll)
 const members = knownMembers.max(membersAtOnce())
 const shapes = {
   have: z.tuple([z.literal('have'), bytes(32)]),
@@ -54,6 +55,12 @@ const shapes = {
   ]),
 }
 type Numbers = z.infer<typeof numbers>
+
+function countOf(all: [string, [number, number[]][]][]): number {
+  let count = 0
+  for (const [, epochs] of all) for (const [, deltas] of epochs) count += deltas.length
+  return count
+}
 
 /** Certificates of more members than this come with the next sync. */
 function membersAtOnce(): number {
@@ -140,9 +147,12 @@ function reader(incoming: Incoming) {
 }
 
 async function takeRecords(side: Side, next: ReturnType<typeof reader>): Promise<void> {
-  for (;;) {
+  for (let taken = 0; ; ) {
     const message = await next(shapes.recordsOrDone)
     if (message[0] === 'done') return
+    taken += message[1].length
+    // No honest host holds more, and none stops on its own that does not mean to end.
+    if (taken > limits.recordsInAll) throw new Error('more records than a mesh can hold')
     for (const envelope of message[1]) await side.take(envelope)
     await side.settled()
   }
