@@ -20,6 +20,8 @@ export function subjectOf(path: string): string {
   const head = new TextDecoder()
     .decode(Buffer.from(text).subarray(0, SUBJECT_BYTES - tail.length))
     .replace(/\ufffd+$/, '')
+    // Nor half of an escape.
+    .replace(/\\(u(\{[0-9a-f]*)?)?$/, '')
   return head + tail
 }
 

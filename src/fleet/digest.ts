@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { isSubject, subjectOf } from '#classes'
-import { type ProfileRecord, type ProfileStateName, profileFileHash, tableInForce } from '#homeostasis'
+import {
+  type ProfileRecord,
+  type ProfileStateName,
+  profileFileHash,
+  stateName,
+  tableInForce,
+} from '#homeostasis'
 import { ABIS, type Abi } from '#syscalls'
 import { toCbor } from './cbor.ts'
 import { FleetError } from './errors.ts'
@@ -38,11 +44,6 @@ export interface WireDigest {
 
 const states: readonly ProfileStateName[] = ['learning', 'frozen', 'normal']
 
-/** The state a profile's record shows: a normal one may be frozen too. */
-export function stateOf(record: Pick<ProfileRecord, 'frozen' | 'tables'>): ProfileStateName {
-  return record.tables.normal ? 'normal' : record.frozen ? 'frozen' : 'learning'
-}
-
 /**
  * What this host says of one of its profiles. `pairs` is the number in force (the test table of a normal profile).
  * @param file the profile file of `record`, byte for byte what will be sent on request
@@ -59,7 +60,7 @@ export function makeDigest(
     sha256: key.sha256,
     abi: key.abi,
     window: key.window,
-    state: stateOf(record),
+    state: stateName({ normal: tables.normal, frozen: record.frozen }),
     calls: tables.calls,
     pairs: tableInForce(record).pairs,
     sequences: tables.train.sequences,

@@ -1,6 +1,6 @@
 import { subjectOf } from '#classes'
-import { decodeProfile, type ProfileRecord, profileFileHash, tableInForce } from '#homeostasis'
-import { stateOf, validateDigest } from './digest.ts'
+import { decodeProfile, type ProfileRecord, profileFileHash, stateName, tableInForce } from '#homeostasis'
+import { validateDigest } from './digest.ts'
 import { FleetError } from './errors.ts'
 import type { BodyQuery, Signatures } from './ports.ts'
 import type { Digest } from './types.ts'
@@ -104,7 +104,7 @@ function* claims(
   yield ['SHA-256', digest.sha256, key.sha256]
   yield ['ABI', digest.abi, key.abi]
   yield ['window', digest.window, key.window]
-  yield ['state', digest.state, stateOf(profile)]
+  yield ['state', digest.state, stateName({ normal: tables.normal, frozen: profile.frozen })]
   yield ['pairs', digest.pairs, tableInForce(profile).pairs]
   yield ['calls', digest.calls, tables.calls]
   yield ['sequences', digest.sequences, tables.train.sequences]

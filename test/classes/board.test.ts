@@ -111,6 +111,10 @@ test('a subject is printable, short, the same for the same path and different fo
   const long = `/nix/${'x'.repeat(4000)}`
   assert.ok(Buffer.byteLength(subjectOf(long)) <= SUBJECT_BYTES)
   assert.notEqual(subjectOf(`${long}a`), subjectOf(`${long}b`))
+  // Wherever the cut falls, in a character or in an escape.
+  for (const character of ['\u202e', '\u{1f600}', '\u{e0001}'])
+    for (let shift = 0; shift < 12; shift++)
+      assert.ok(isSubject(subjectOf(`/${'x'.repeat(shift)}${character.repeat(1000)}`)), `${shift}`)
   const path = fc.oneof(
     fc.string({ unit: 'binary', minLength: 1, maxLength: 400 }),
     fc.constantFrom('\\u{a}', '\n', '\\', '/\\~0123456789abcdef'),
