@@ -32,6 +32,8 @@ export class Engine {
   #failure: StoreError | undefined
   /** LevelDB itself failed to write. */
   #hurt = false
+  /** No need to ask how much room there is before this, by the monotonic clock. */
+  #roomUntil = 0
   #closed = false
   /** Counts reopenings: an iterator of an earlier one must start again. */
   #generation = 0
@@ -122,10 +124,13 @@ export class Engine {
   }
 
   async #needRoom(): Promise<void> {
+    if (!this.#hurt && performance.now() < this.#roomUntil) return
     const free = await freeBytes(this.#folder)
     const needed = this.#hurt ? Math.max(this.#reserveBytes, reopenBytes) : this.#reserveBytes
     if (free !== undefined && free < needed)
       throw await noSpaceError('cannot save', this.#folder, undefined, needed)
+    // Asking costs more than a write: with room for many it is good for a moment.
+    if (free !== undefined && free > 16 * needed + reopenBytes) this.#roomUntil = performance.now() + 250
   }
 
   #reopen(): Promise<void> {
