@@ -55,6 +55,16 @@ export class SensorSupervisor {
     return [...this.#stopped.keys()]
   }
 
+  /** The sensor lives but is late by more than `graceMs` (it hangs): continues those. Answers the pids. */
+  continueOverdue(now: number, graceMs = 5000): number[] {
+    const late = [...this.#stopped].filter(([, { until }]) => now > until + graceMs)
+    for (const [pid, { startTime }] of late) {
+      this.#stopped.delete(pid)
+      if (processStat(pid)?.startTicks === startTime) resume(pid)
+    }
+    return late.map(([pid]) => pid)
+  }
+
   /**
    * As `continueAll`, and looks again for a while: the kernel takes a dead sensor's programs away only a moment later.
    * Start the next sensor when this has resolved, or its first delays are ended here.
@@ -77,12 +87,7 @@ export class SensorSupervisor {
   continueAll(): number[] {
     const continued: number[] = []
     const go = (pid: number) => {
-      try {
-        process.kill(pid, 'SIGCONT')
-        continued.push(pid)
-      } catch {
-        // It has ended since.
-      }
+      if (resume(pid)) continued.push(pid)
     }
     for (const [pid, { startTime }] of this.#stopped) if (processStat(pid)?.startTicks === startTime) go(pid)
     if (this.#armed.size > 0)
@@ -101,5 +106,14 @@ export class SensorSupervisor {
     } catch {
       return false
     }
+  }
+}
+
+/** False: it has ended since. */
+function resume(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGCONT')
+  } catch {
+    return false
   }
 }

@@ -161,9 +161,9 @@ describe('the kernel sensor on live processes', { skip }, () => {
       if (Number(name.slice(5)) % 10 === 9) await new Promise((resolve) => setTimeout(resolve, 120))
     }
     const evicted = events.filter((event) => event.type === 'evicted')
-    assert.ok(evicted.length >= 50, `${evicted.length} given up`)
+    assert.ok(evicted.length >= 40, `${evicted.length} given up`)
     const learned = evicted.filter((event) => event.tables.calls === 4 && event.tables.rows.length === 4)
-    assert.ok(learned.length >= 40, `${learned.length} of them had been learned whole`)
+    assert.ok(learned.length >= 30, `${learned.length} of them had been learned whole`)
     const totals = sensor.totals()
     adds(totals)
     assert.equal(totals.evictions, evicted.length)

@@ -82,6 +82,8 @@ export class Host {
 
   #connected(socket: Socket): void {
     this.#session?.close()
+    // Until this one has said how it wants to watch, nobody decides about delays.
+    if (this.#watching) this.sensor.enableDelays(false)
     const session = new Session(socket, this)
     const pid = peerProcess(socket)
     this.#session = session

@@ -3,7 +3,7 @@
  * every process that was reported stopped ends up continued: by its timer, by `continueAll`, by the supervisor that is
  * told of each, or, from the mirror file, by the next sensor.
  */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { processStat } from './proc.ts'
 
 export interface Lease {
@@ -132,6 +132,7 @@ export function writeLeases(file: string, leases: Lease[]): void {
 export function continueLeftovers(file: string): number {
   let leases: Lease[]
   try {
+    if (statSync(file).uid !== process.getuid?.()) return 0
     leases = JSON.parse(readFileSync(file, 'utf8')) as Lease[]
   } catch {
     return 0

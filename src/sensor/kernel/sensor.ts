@@ -22,7 +22,7 @@ import { processStates } from './processes.ts'
 import { DEFAULT_SIZES, KernelProgram, type Sizes } from './program.ts'
 import { type ResponseOptions, Responses } from './responses.ts'
 import { checkSettings, DEFAULT_SETTINGS } from './settings.ts'
-import { Slots } from './slots.ts'
+import { GRACE_MS, Slots } from './slots.ts'
 import { totalsOf, unaccounted } from './totals.ts'
 import { Clock, executableOf, translate } from './translate.ts'
 
@@ -52,7 +52,6 @@ export class KernelSensor implements Sensor {
   #poll: { close(): void } | undefined
   #timer: NodeJS.Timeout | undefined
   #filesAt = Date.now()
-  #refused = 0
   #final: SensorTotals | undefined
   /** Calls that fell through the counts; known once stopped. */
   unaccounted = 0
@@ -240,22 +239,13 @@ export class KernelSensor implements Sensor {
   }
 
   #evict(): void {
-    const { maps } = this.#running()
-    const used = this.#slots.used()
-    const refused = maps.total('rowsRefused') + this.#tables.rowsRefused
-    const ids = this.#activity.choose(this.#slots, used, refused > this.#refused)
-    this.#refused = refused
-    for (const id of ids) {
-      // Unread records of it would be of another profile by then.
-      const tables = this.#tables.tables(id)
-      this.#slots.giveUp(id, Date.now())
-      this.#activity.forget(id)
+    const evicted = this.#activity.evict(this.#slots, this.#tables)
+    for (const { id, tables } of evicted) {
       this.#identities.forget(id)
       this.#responses.forget(id)
-      this.#tables.forget(id)
       if (this.#known.delete(id)) this.#listener({ type: 'evicted', profile: id, tables })
     }
-    if (ids.length > 0) setTimeout(() => this.#program && this.#slots.settle(Date.now()), 60)
+    if (evicted.length > 0) setTimeout(() => this.#program && this.#slots.settle(Date.now()), GRACE_MS + 10)
   }
 
   /** Looks now whether the files of active profiles were written over. */

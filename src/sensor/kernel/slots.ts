@@ -15,7 +15,7 @@ export interface KernelKey {
   abi: number
 }
 
-const GRACE_MS = 50
+export const GRACE_MS = 50
 
 export class Slots {
   readonly #maps: SensorMaps
