@@ -72,6 +72,7 @@ describe('the kernel sensor on live processes', { skip }, () => {
     const path = join(folder, 'old-cat')
     spawnSync('cp', ['/bin/cat', path])
     const cat = spawn(path, { stdio: ['pipe', 'pipe', 'inherit'] })
+    after(() => cat.kill())
     cat.stdin.write('first\n')
     await once(cat.stdout, 'data')
     await start()

@@ -8,6 +8,8 @@ import { addressOf, SystemCallError } from './native.ts'
 
 const PROGRAM_TYPE_SYSCALL = 31
 const SLEEPABLE = 16
+const EAGAIN = 11
+const ATTEMPTS = 50
 
 interface Manifest {
   maps: string[]
@@ -43,14 +45,16 @@ export function loadSkeleton(prefix: URL, entries: Record<string, number>): Skel
   const instructions = read('.insns.bin')
   if (data.length !== manifest.dataBytes || instructions.length !== manifest.instructionBytes)
     throw new Error(`${prefix.pathname}.json does not belong to the blobs beside it; run scripts/build-bpf`)
-  try {
-    return run(manifest, data, instructions, entries, undefined)
-  } catch (error) {
-    if (!(error instanceof LoadError)) throw error
-    // The verifier speaks only when asked, and asking costs: so a refusal is repeated to hear why.
-    const log = Buffer.alloc(4 << 20)
-    return run(manifest, data, instructions, entries, log)
-  }
+  for (let attempt = 1; ; attempt++)
+    try {
+      return run(manifest, data, instructions, entries, undefined)
+    } catch (error) {
+      if (!(error instanceof LoadError)) throw error
+      // The verifier gives up when a signal is pending (a child ended, say): that is no refusal.
+      if (error.errno === EAGAIN && attempt < ATTEMPTS) continue
+      // The verifier speaks only when asked, and asking costs: so a refusal is repeated to hear why.
+      return run(manifest, data, instructions, entries, Buffer.alloc(4 << 20))
+    }
 }
 
 function run(
