@@ -131,9 +131,10 @@ export class KernelSensor implements Sensor {
     return this.#program
   }
 
-  #check(profile: number): void {
+  #checked(profile: number): PairTables {
     this.#running()
     if (!this.#known.has(profile)) throw new RangeError(`the sensor has no profile ${profile}`)
+    return this.#tables
   }
 
   async configure(settings: SensorSettings): Promise<void> {
@@ -149,22 +150,19 @@ export class KernelSensor implements Sensor {
   }
 
   async load(profile: number, tables: ProfileTables): Promise<void> {
-    this.#check(profile)
-    this.#tables.load(profile, tables)
+    this.#checked(profile).load(profile, tables)
   }
 
   async tables(profile: number): Promise<ProfileTables> {
-    this.#check(profile)
-    return this.#tables.tables(profile)
+    return this.#checked(profile).tables(profile)
   }
 
   async act(profile: number, verb: ProfileVerb, lastModified?: number): Promise<boolean> {
-    this.#check(profile)
-    return this.#tables.act(profile, verb, lastModified)
+    return this.#checked(profile).act(profile, verb, lastModified)
   }
 
   async respond(profile: number, delayUnitMs: number): Promise<void> {
-    this.#check(profile)
+    this.#checked(profile)
     this.#responses.set(profile, delayUnitMs)
   }
 
@@ -191,8 +189,12 @@ export class KernelSensor implements Sensor {
 
   /** Every profile there is, with its file: for a reader that comes late. */
   profiles(): { profile: number; executable: Executable; file: FileIdentity | undefined }[] {
-    const fileOf = (profile: number) => this.#identities.get(profile)
-    return [...this.#known].map(([profile, executable]) => ({ profile, executable, file: fileOf(profile) }))
+    const files = this.#identities
+    return [...this.#known].map(([profile, executable]) => ({
+      profile,
+      executable,
+      file: files.get(profile),
+    }))
   }
 
   #drain(): void {
