@@ -1,5 +1,6 @@
 /** The eBPF program loaded and attached: fds in, calls watched; fds closed, nothing left. */
 import { closeSync } from 'node:fs'
+import type { SensorSettings } from '../interface.ts'
 import { attachIterator, attachTracepoint, enableStats, iterate, programInfo, remove, update } from './bpf.ts'
 import { TaskRecord } from './layout.ts'
 import { SensorMaps } from './maps.ts'
@@ -69,6 +70,12 @@ export class KernelProgram {
   attach(): void {
     this.#iterator = attachIterator(this.skeleton.programs.get('list_tasks') as number)
     for (const program of this.#programs) this.#links.push(attachTracepoint(program))
+  }
+
+  /** What the program must know of pH's constants; the window is in each profile. */
+  limit(settings: SensorSettings): void {
+    for (const name of ['anomalyLimit', 'tolerizeLimit', 'localityWindow'] as const)
+      this.maps.setControl(name, settings[name])
   }
 
   /** Run times, while measured, cost every program run two readings of the clock: off unless asked for. */

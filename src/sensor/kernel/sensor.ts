@@ -88,7 +88,7 @@ export class KernelSensor implements Sensor {
         give: (rows) => this.#slots.giveRows(rows),
       })
       this.#activity = new Activity(program.maps)
-      this.#applyLimits()
+      program.limit(settings)
       program.maps.setControl('ownGroup', processGroupOf(0))
       for (const pid of [process.pid, process.ppid]) program.setExempt(pid, true)
       for (const profile of saved) this.place(profile)
@@ -120,12 +120,6 @@ export class KernelSensor implements Sensor {
     return profile
   }
 
-  #applyLimits(): void {
-    const { maps } = this.#running()
-    for (const name of ['anomalyLimit', 'tolerizeLimit', 'localityWindow'] as const)
-      maps.setControl(name, this.#settings[name])
-  }
-
   #running(): KernelProgram {
     if (!this.#program) throw new Error('the sensor is not watching')
     return this.#program
@@ -141,7 +135,7 @@ export class KernelSensor implements Sensor {
     checkSettings(settings)
     const { window } = this.#settings
     this.#settings = settings
-    this.#applyLimits()
+    this.#running().limit(settings)
     if (settings.window !== window) {
       this.#slots.setWindow(settings.window)
       for (const id of this.#slots.used()) this.#tables.setMask(id, maskOf(settings.window))
