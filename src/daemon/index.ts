@@ -1,4 +1,8 @@
 export { type Config, defaultConfigFile, readConfig } from './config.ts'
 export { DaemonError, exitOf, oneLine } from './errors.ts'
+export { Host, type HostOptions } from './host.ts'
+export { openMessages } from './messages.ts'
+export { type DaemonOptions, runDaemon } from './run.ts'
 export { namedSettings, parseSeconds, parseSetting, variables } from './settings.ts'
 export { claimState, daemonUser, defaultState, prepareState, stateNames } from './state-folder.ts'
+export { runUp } from './supervisor.ts'

@@ -1,0 +1,206 @@
+/** The local API (docs/reference/api.md): HTTP over a Unix socket. Whoever may open the socket may use it. */
+import { rmSync } from 'node:fs'
+import { createAdaptorServer } from '@hono/node-server'
+import { type Context, Hono } from 'hono'
+import { stream } from 'hono/streaming'
+import { z } from 'zod'
+import { DaemonError, exitOf, oneLine } from './errors.ts'
+import type { Host } from './host.ts'
+import { namedSettings } from './settings.ts'
+
+const bodyLimitBytes = 16 * 1024 * 1024
+const abi = z.enum(['x86-64', 'i386', 'arm64']).optional()
+const program = { binary: z.string().min(1).max(4096), abi, sha256: z.string().max(64).optional() }
+
+const shapes = {
+  act: z.object({ ...program, verb: z.enum(['normalize', 'sensitize', 'tolerize', 'reset']) }),
+  respond: z.object({ ...program, response: z.enum(['delay', 'ignore', 'default']) }),
+  setting: z.object({ key: z.string(), value: z.union([z.string(), z.number()]) }),
+  init: z.object({ name: z.string().optional() }),
+  invite: z.object({ name: z.string().optional(), ttlMs: z.number().int().positive().optional() }),
+  join: z.object({ token: z.string(), name: z.string().optional() }),
+  ping: z.object({ hosts: z.array(z.string()).default([]) }),
+  acknowledge: z.object({ peer: z.string(), kind: z.string(), subject: z.string() }),
+  watched: z.object({
+    binary: z.string(),
+    sha256: z.string(),
+    abi: z.enum(['x86-64', 'i386', 'arm64']),
+    window: z.number().int().min(2).max(9),
+    pid: z.number().int(),
+    current: z.number().int(),
+    previous: z.array(z.number().int()).max(8),
+    missing: z.number().int().min(0).max(255),
+    lfc: z.number().int().min(0).max(128),
+    maxLfc: z.number().int().min(0).max(128),
+  }),
+}
+
+/** The body as a shape wants it, without the keys that are absent. */
+async function bodyAs<Shape extends z.ZodType>(context: Context, shape: Shape): Promise<z.output<Shape>> {
+  const text = await context.req.text()
+  if (text.length > bodyLimitBytes) throw new DaemonError('the request is too large')
+  let value: unknown
+  try {
+    value = text === '' ? {} : JSON.parse(text)
+  } catch {
+    throw new DaemonError('the request is no JSON')
+  }
+  const parsed = shape.safeParse(value)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new DaemonError(`${issue?.path.join('.') || 'request'}: ${issue?.message}`)
+}
+
+function followed(context: Context, values: (signal: AbortSignal) => AsyncGenerator<unknown>): Response {
+  context.header('content-type', 'application/x-ndjson')
+  return stream(context, async (out) => {
+    const stop = new AbortController()
+    out.onAbort(() => stop.abort())
+    for await (const value of values(stop.signal)) await out.write(`${JSON.stringify(value)}\n`)
+  })
+}
+
+/** Without the keys whose value is undefined: what other rooms' options ask for. */
+function given<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>
+  }
+}
+
+export function buildApi(host: Host): Hono {
+  const api = new Hono()
+  api.onError((error, context) => {
+    const message = oneLine(error)
+    return context.json({ error: { message, exit: exitOf(error) } }, error instanceof DaemonError ? 400 : 500)
+  })
+  api.notFound((context) =>
+    context.json(
+      {
+        error: {
+          message: `this daemon does not know ${context.req.path}: are its version and the command's the same?`,
+          exit: 2,
+        },
+      },
+      404,
+    ),
+  )
+  localRoutes(api, host)
+  meshRoutes(api, host)
+  return api
+}
+
+function localRoutes(api: Hono, host: Host): void {
+  api.get('/status', (c) => c.json(host.status()))
+  api.get('/processes', async (c) => c.json((await host.detector?.processes()) ?? []))
+  api.get('/profiles', (c) => c.json(host.profileRows()))
+  api.get('/profiles/body', async (c) => {
+    const { binary, abi: named, sha256, window } = c.req.query()
+    if (!binary) throw new DaemonError('binary is missing')
+    const file = await host.body({ binary, abi: named, sha256, window: window ? Number(window) : undefined })
+    if (!file) throw new DaemonError(`no profile of "${binary}": see lymph profile list`, 1)
+    return c.body(Buffer.from(file), 200, { 'content-type': 'application/octet-stream' })
+  })
+  api.post('/profiles/import', async (c) =>
+    c.json(await host.import(new Uint8Array(await c.req.arrayBuffer()))),
+  )
+  api.post('/profiles/act', async (c) => {
+    const { verb, ...query } = await bodyAs(c, shapes.act)
+    await host.act(query, verb)
+    return c.json({ binary: query.binary, verb })
+  })
+  api.post('/profiles/respond', async (c) => {
+    const { response, ...query } = await bodyAs(c, shapes.respond)
+    await host.respond(query, response === 'default' ? undefined : response)
+    return c.json({ binary: query.binary, response })
+  })
+  api.get('/settings', (c) => c.json(namedSettings(host.settings)))
+  api.post('/settings', async (c) => {
+    const { key, value } = await bodyAs(c, shapes.setting)
+    return c.json(await host.set(key, value))
+  })
+  api.get('/classes', (c) => c.json(host.classList()))
+  api.get('/incidents', (c) => c.json(host.incidents.list()))
+  api.get('/incidents/:id', (c) => {
+    const incident = host.incidents.get(c.req.param('id'))
+    if (!incident)
+      throw new DaemonError(`no incident is called "${c.req.param('id')}": see lymph incident list`)
+    return c.json(incident)
+  })
+  api.post('/incidents/:id/resolve', (c) => c.json(host.resolve(c.req.param('id'))))
+  api.get('/overhead', (c) => {
+    const totals = host.detector?.totals
+    const { runs = 0, runTimeNs = 0, seen = 0 } = totals ?? {}
+    return c.json({ ...totals, seen, runs, nsPerCall: runs > 0 ? runTimeNs / runs : null })
+  })
+  api.get('/events/follow', (c) => followed(c, (signal) => host.followEvents.follow(signal)))
+  api.post('/watch', async (c) => {
+    const incidents = new Map<string, unknown>()
+    for (const line of (await c.req.text()).split('\n')) {
+      if (line.trim() === '') continue
+      let value: unknown
+      try {
+        value = JSON.parse(line)
+      } catch {
+        throw new DaemonError('a line of the watch is no JSON')
+      }
+      const { binary, sha256, abi: of, window, ...anomaly } = shapes.watched.parse(value)
+      const incident = host.observe(anomaly, { binary, sha256, abi: of, window })
+      incidents.set(incident.id, incident)
+    }
+    return c.json({ incidents: [...incidents.values()] })
+  })
+}
+
+function meshRoutes(api: Hono, host: Host): void {
+  api.get('/warnings', (c) => c.json(host.mesh.warnings()))
+  api.get('/warnings/follow', (c) =>
+    followed(c, (signal) => host.followWarnings.follow(signal, host.mesh.warnings())),
+  )
+  api.post('/warnings/acknowledge', async (c) => {
+    const { peer, kind, subject } = await bodyAs(c, shapes.acknowledge)
+    return c.json({ acknowledged: host.mesh.acknowledge(peer, kind, subject) })
+  })
+  api.post('/mesh/init', async (c) => c.json(await host.meshInit((await bodyAs(c, shapes.init)).name)))
+  api.post('/mesh/invite', async (c) =>
+    c.json(await host.mesh.mesh.invite(given(await bodyAs(c, shapes.invite)))),
+  )
+  api.post('/mesh/join', async (c) => {
+    const { token, name } = await bodyAs(c, shapes.join)
+    return c.json(await host.meshJoin(token, name))
+  })
+  api.post('/mesh/ping', async (c) => c.json(await host.ping((await bodyAs(c, shapes.ping)).hosts)))
+  api.get('/mesh/members', (c) => c.json(host.mesh.mesh.members()))
+  api.get('/mesh/status', (c) => c.json(host.mesh.mesh.status()))
+  api.post('/mesh/leave', async (c) => {
+    await host.mesh.leave()
+    return c.json({ left: true })
+  })
+  api.get('/fleet/binaries', (c) => c.json(host.fleetBinaries()))
+  api.get('/fleet/compare', async (c) => {
+    const binary = c.req.query('binary')
+    if (!binary) throw new DaemonError('binary is missing')
+    return c.json(await host.fleetCompare(binary, c.req.queries('host') ?? []))
+  })
+}
+
+/** Listens at a socket's path, 0600; a leftover of a dead daemon is removed (the store's lock has said that it is dead). */
+export async function serveApi(host: Host, path: string): Promise<{ close: () => Promise<void> }> {
+  rmSync(path, { force: true })
+  const server = createAdaptorServer({ fetch: buildApi(host).fetch })
+  const mask = process.umask(0o177)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(path, resolve)
+    })
+  } finally {
+    process.umask(mask)
+  }
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        if ('closeAllConnections' in server) server.closeAllConnections()
+      }),
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * This host on the mesh: its open incidents go out as semaphores, its profiles as digests; what others say comes in as
+ * warnings and digests. Without a mesh everything here rests.
+ */
+import {
+  ANSWER_BYTES,
+  BODY_REQUEST,
+  DigestBook,
+  DigestExchange,
+  type OwnProfiles,
+  REQUEST_BYTES,
+  Refusals,
+} from '#fleet'
+import {
+  type Incident,
+  readSemaphore,
+  refreshDue,
+  type SemaphoreBody,
+  semaphoreKey,
+  toSemaphore,
+  type Warning,
+  WarningBook,
+} from '#incidents'
+import { hasMesh, type Mesh, type MeshEvent, openMesh } from '#mesh'
+import type { KeyValue } from '#store'
+import { DaemonError } from './errors.ts'
+
+export interface MeshLinkPorts {
+  folder: string
+  listen: string[]
+  keyValue: KeyValue
+  version: string
+  now: () => number
+  say: (level: 1 | 2 | 3 | 4, line: string) => void
+  own: OwnProfiles
+  /** A warning came, changed or went. */
+  onWarning: (change: string, warning: Warning) => void
+}
+
+const PING_REQUEST = 'ping'
+export const semaphoreTtlMs = 15 * 60_000
+
+export class MeshLink {
+  readonly #ports: MeshLinkPorts
+  readonly #said = new Map<string, { body: SemaphoreBody; at: number }>()
+  readonly refusals = new Refusals()
+  #mesh: Mesh | undefined
+  #warnings = new WarningBook('')
+  #digests = new DigestBook(this.refusals)
+  #exchange: DigestExchange | undefined
+  #publishing: Promise<void> = Promise.resolve()
+
+  constructor(ports: MeshLinkPorts) {
+    this.#ports = ports
+  }
+
+  /** Opens the mesh this host is a member of; false when there is none. */
+  async open(): Promise<boolean> {
+    const { folder, listen, keyValue, version, now, say, own } = this.#ports
+    if (this.#mesh || !hasMesh(folder)) return this.#mesh !== undefined
+    const mesh = await openMesh({
+      folder,
+      listen,
+      keyValue,
+      version,
+      now,
+      log: { info: (line) => say(2, line), warn: (line) => say(1, line) },
+    })
+    this.#mesh = mesh
+    this.#warnings = new WarningBook(mesh.status().peer)
+    this.#digests = new DigestBook(this.refusals)
+    const exchange = new DigestExchange({
+      now,
+      own,
+      refusals: this.refusals,
+      peers: {
+        peers: () => this.#others(),
+        request: (peer, name, bytes, limits) => mesh.request(peer, name, bytes, limits),
+      },
+      signatures: {
+        sign: (key, body, ttlMs) => mesh.sign('digest', key, body, ttlMs).envelope,
+        verify: (envelope) => mesh.verify(envelope),
+      },
+      publisher: {
+        publish: async (key, body, ttlMs) => void (await mesh.publish('digest', key, body, ttlMs)),
+        clear: (key) => mesh.clear('digest', key),
+      },
+    })
+    this.#exchange = exchange
+    mesh.serve(BODY_REQUEST, (request, from) => exchange.serve(request, from), {
+      requestBytes: REQUEST_BYTES,
+      answerBytes: ANSWER_BYTES,
+    })
+    mesh.serve(PING_REQUEST, async () => new Uint8Array(), { requestBytes: 16, answerBytes: 16 })
+    mesh.onEvent((event) => this.#take(event))
+    // What stands already, from before a restart or while the listener was not there.
+    for (const record of mesh.records()) this.#take({ type: 'record', change: 'raised', record })
+    return true
+  }
+
+  get mesh(): Mesh {
+    if (!this.#mesh)
+      throw new DaemonError(
+        'this host is in no mesh: `lymph mesh init` founds one, `lymph mesh join TOKEN` joins one',
+      )
+    return this.#mesh
+  }
+
+  get exchange(): DigestExchange | undefined {
+    return this.#exchange
+  }
+
+  get digests(): DigestBook {
+    return this.#digests
+  }
+
+  status(): { id: string; members: number; connected: number } | null {
+    const status = this.#mesh?.status()
+    return status ? { id: status.id, members: status.members, connected: status.connected } : null
+  }
+
+  get peer(): string {
+    return this.#mesh?.status().peer ?? ''
+  }
+
+  #others(): { peer: string; name: string }[] {
+    const own = this.peer
+    return (this.#mesh?.members() ?? [])
+      .filter(({ peer, state }) => peer !== own && (state === 'alive' || state === 'silent'))
+      .map(({ peer, name }) => ({ peer, name }))
+  }
+
+  #take(event: MeshEvent): void {
+    if (event.type === 'member') {
+      if (event.change === 'left' || event.change === 'revoked') this.#digests.forget(event.member.peer)
+      return
+    }
+    const { change, record } = event
+    const now = this.#ports.now()
+    if (record.kind === 'digest') {
+      if (record.peer !== this.peer) this.#digests.apply(change, record, now)
+      return
+    }
+    if (record.kind !== 'semaphore') return
+    if (record.peer === this.peer && !this.#said.has(record.key)) {
+      // Raised before a restart: told again or cleared by what is open now.
+      const read = readSemaphore(record.body)
+      if (read.ok && change === 'raised') this.#said.set(record.key, { body: read.body, at: record.made })
+    }
+    const applied = this.#warnings.apply(change, record, now)
+    if (!applied.ok) this.#ports.say(1, `a semaphore of ${record.name} was refused: ${applied.reason}`)
+    else if (!applied.own) this.#ports.onWarning(applied.change, applied.warning)
+  }
+
+  warnings(): Warning[] {
+    return this.#warnings.list(this.#ports.now())
+  }
+
+  acknowledge(peer: string, kind: string, subject: string): number {
+    return this.#warnings.acknowledge(peer, kind, subject)
+  }
+
+  expire(): void {
+    const now = this.#ports.now()
+    for (const warning of this.#warnings.expire(now)) this.#ports.onWarning('expired', warning)
+    this.#digests.expire(now)
+  }
+
+  /** Tells the mesh of the open incidents: new and worse ones at once, others seldom; clears what is over. */
+  publishIncidents(open: Incident[]): Promise<void> {
+    this.#publishing = this.#publishing.then(() => this.#publish(open))
+    return this.#publishing
+  }
+
+  async #publish(open: Incident[]): Promise<void> {
+    const mesh = this.#mesh
+    if (!mesh) return
+    const now = this.#ports.now()
+    const standing = new Set<string>()
+    try {
+      for (const incident of open) {
+        const body = toSemaphore(incident)
+        const key = semaphoreKey(body)
+        standing.add(key)
+        if (!refreshDue(this.#said.get(key), body, semaphoreTtlMs, now)) continue
+        await mesh.publish('semaphore', key, body, semaphoreTtlMs)
+        this.#said.set(key, { body, at: now })
+      }
+      for (const key of [...this.#said.keys()])
+        if (!standing.has(key)) {
+          await mesh.clear('semaphore', key)
+          this.#said.delete(key)
+        }
+    } catch (error) {
+      this.#ports.say(1, `a semaphore was not published: ${(error as Error).message}; it is tried again`)
+    }
+  }
+
+  /** Other members: those named, or all. */
+  members(names: string[]): { peer: string; name: string }[] {
+    const others = this.#others()
+    if (names.length === 0) return others
+    return names.map((name) => {
+      const found = others.find((one) => one.name === name || one.peer === name)
+      if (!found) throw new DaemonError(`no other member is called "${name}": see lymph mesh members`)
+      return found
+    })
+  }
+
+  /** The shortest question there is; resolves with the answer's coming. */
+  async askNothing(peer: string): Promise<void> {
+    await this.mesh.request(peer, PING_REQUEST, new Uint8Array(), { answerBytes: 16, timeoutMs: 5000 })
+  }
+
+  /** The members to ask for a profile: those named, or all whose digests tell of the binary. */
+  holders(binary: string, names: string[]): { peer: string; name: string }[] {
+    if (names.length > 0) return this.members(names)
+    const others = this.#others()
+    const have = new Set(this.#digests.of(binary).map(({ peer }) => peer))
+    return others.filter(({ peer }) => have.has(peer))
+  }
+
+  async leave(): Promise<void> {
+    await this.mesh.leave()
+    await this.close()
+  }
+
+  async close(): Promise<void> {
+    const mesh = this.#mesh
+    this.#mesh = undefined
+    this.#exchange = undefined
+    this.#said.clear()
+    await this.#publishing
+    await mesh?.stop()
+  }
+}
