@@ -1,5 +1,6 @@
 /** The daemon as a process: opens the host, gives up root once everything is loaded, serves the API until it is told to stop. */
-import { createReadStream, writeFileSync, writeSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { SensorClient } from '#sensor'
 import { serveApi } from './api.ts'
 import { readConfig } from './config.ts'
@@ -23,15 +24,12 @@ export interface DaemonOptions {
 
 /** Runs until SIGTERM, SIGINT or the end of `up`. @returns the exit code */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
-  const tell = (note: Record<string, unknown>): void => {
-    if (options.supervisorFd === undefined)
-      process.stdout.write(`${note['say'] ?? note['fatal'] ?? 'ready'}\n`)
-    else
-      try {
-        writeSync(options.supervisorFd, `${JSON.stringify(note)}\n`)
-      } catch {
-        // `up` is gone; its end is noticed below.
-      }
+  // A socket and not a file: a file's pending read would hold the process when it is to end.
+  const up = options.supervisorFd === undefined ? undefined : new Socket({ fd: options.supervisorFd })
+  const tell = (note: { ready?: true; sensor?: string; fatal?: string; exit?: number }): void => {
+    if (up) up.write(`${JSON.stringify(note)}\n`)
+    else if (note.fatal === undefined) process.stdout.write('ready\n')
+    else process.stderr.write(`error: ${note.fatal}\n`)
   }
   const stop = Promise.withResolvers<void>()
   try {
@@ -41,11 +39,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     process.chdir(prepareState(options.state))
     dropPrivileges()
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.resolve())
-    if (options.supervisorFd !== undefined) {
-      const end = createReadStream('', { fd: options.supervisorFd, autoClose: false })
-      for (const event of ['end', 'error', 'close']) end.on(event, () => stop.resolve())
-      end.resume()
-    }
+    for (const event of ['end', 'error', 'close']) up?.on(event, () => stop.resolve())
+    up?.resume()
     const messages = openMessages(config.settings.logLevel, `${stateNames.log}/lymph.log`)
     const sensor = options.sensor
       ? new SensorClient(stateNames.sensorSocket, { log: (line) => messages.say(2, line) })
@@ -69,6 +64,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   } catch (error) {
     tell({ fatal: oneLine(error), exit: exitOf(error) })
     return exitOf(error)
+  } finally {
+    up?.end()
+    up?.unref()
   }
 }
 

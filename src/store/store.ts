@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path'
+import { join, normalize } from 'node:path'
 import { type Census, countKind, journalKind, takeCensus } from './census.ts'
 import { DamageReport } from './damage.ts'
 import { type Database, Engine } from './engine.ts'
@@ -172,7 +172,8 @@ class LevelStore implements Store {
  * @throws StoreError `locked`, `no-space`, `not-writable`; `damaged` only when not even an empty store holds
  */
 export async function openStore(folder: string, options: StoreOptions): Promise<Store> {
-  const place = resolve(folder)
+  // A relative folder stays one: the daemon may have no right to the folders above its own.
+  const place = normalize(folder)
   const ladder = new Ladder(place, options.now, options.log)
   // A rung that fails has counted damage which the next one will have repaired, or meet again.
   let damage = new DamageReport(options.log)
