@@ -18,9 +18,9 @@ const below: Record<string, string[]> = {
   agent: ['syscalls', 'homeostasis', 'classes', 'store'],
   mesh: ['store'],
 }
-below['daemon'] = Object.keys(below)
-below['cli'] = [...below['daemon'], 'daemon']
-below['dashboard'] = below['cli']
+below.daemon = Object.keys(below)
+below.cli = [...below.daemon, 'daemon']
+below.dashboard = below.cli
 
 /** Packages that belong to one room. */
 const owners: [pattern: RegExp, where: RegExp][] = [

@@ -137,7 +137,7 @@ export class Host {
   /** A store that lost profiles gets them back from the files mirrored beside it. */
   async #restore(): Promise<void> {
     const health = await this.#store.health()
-    if (health.state === 'ok' && (health.missing['profiles'] ?? 0) === 0) return
+    if (health.state === 'ok' && (health.missing.profiles ?? 0) === 0) return
     this.notices.push(...health.steps.map((step) => `store: ${JSON.stringify(step)}`))
     await this.#store.profiles.restoreFromMirror((file) => {
       const { key, tables, frozen, normalTime, made, response } = decodeProfile(file)

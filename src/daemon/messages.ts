@@ -50,7 +50,7 @@ interface Sink {
 }
 
 function openSink(logFile: string, environment: NodeJS.ProcessEnv): Sink {
-  if (environment['JOURNAL_STREAM'])
+  if (environment.JOURNAL_STREAM)
     return { line: (priority, text) => void process.stderr.write(`<${priority}>${text}\n`), close: () => {} }
   const file = fileSink(logFile)
   if (!existsSync('/dev/log') || !existsSync('/usr/bin/logger')) return file

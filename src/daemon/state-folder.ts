@@ -36,7 +36,7 @@ const daemonFolders = ['run', stateNames.store, stateNames.profiles, stateNames.
 /** /var/lib/lymph as root, else $XDG_STATE_HOME/lymph, else ~/.local/state/lymph. */
 export function defaultState(): string {
   if (process.getuid?.() === 0) return '/var/lib/lymph'
-  return join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local/state'), 'lymph')
+  return join(process.env.XDG_STATE_HOME || join(homedir(), '.local/state'), 'lymph')
 }
 
 export interface User {
