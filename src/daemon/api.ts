@@ -127,11 +127,7 @@ function localRoutes(api: Hono, host: Host): void {
     return c.json(incident)
   })
   api.post('/incidents/:id/resolve', (c) => c.json(host.resolve(c.req.param('id'))))
-  api.get('/overhead', (c) => {
-    const totals = host.detector?.totals
-    const { runs = 0, runTimeNs = 0, seen = 0 } = totals ?? {}
-    return c.json({ ...totals, seen, runs, nsPerCall: runs > 0 ? runTimeNs / runs : null })
-  })
+  api.get('/overhead', async (c) => c.json(await host.overhead()))
   api.get('/events/follow', (c) => followed(c, (signal) => host.followEvents.follow(signal)))
   api.post('/watch', async (c) => {
     const incidents = new Map<string, unknown>()

@@ -1,5 +1,5 @@
 /** One host: the rooms put together. The API and `selftest` speak to this. */
-import { hostname } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
 import { join } from 'node:path'
 import { ClassBoard, subjectOf } from '#classes'
 import {
@@ -21,7 +21,7 @@ import {
   type Warning,
 } from '#incidents'
 import { initMesh, joinMesh } from '#mesh'
-import type { ProfileVerb, Sensor, SensorEvent } from '#sensor'
+import { type ProfileVerb, type Sensor, SensorClient, type SensorEvent, type SensorTotals } from '#sensor'
 import { openStore, type Store } from '#store'
 import type { Abi } from '#syscalls'
 import type { Config } from './config.ts'
@@ -412,6 +412,44 @@ export class Host {
           return { name, peer, error: (error as Error).message }
         }
       }),
+    )
+  }
+
+  /** What watching costs: measured for a second, since measuring itself costs. Shares are of all processors. */
+  async overhead(): Promise<Record<string, unknown>> {
+    const { sensor } = this.#options
+    const before = this.detector?.totals
+    if (!before || !(sensor instanceof SensorClient)) return { ...before, nsPerCall: null, cpuShare: null }
+    await sensor.measure(true)
+    try {
+      const from = await this.#nextTotals(before)
+      const began = performance.now()
+      const to = await this.#nextTotals(from)
+      const elapsedNs = (performance.now() - began) * 1e6
+      const runs = to.runs - from.runs
+      const runTimeNs = to.runTimeNs - from.runTimeNs
+      return {
+        ...to,
+        runs,
+        runTimeNs,
+        callsPerSecond: Math.round(((to.seen - from.seen) / elapsedNs) * 1e9),
+        nsPerCall: runs > 0 ? runTimeNs / runs : null,
+        cpuShare: runTimeNs / (elapsedNs * availableParallelism()),
+      }
+    } finally {
+      await sensor.measure(false)
+    }
+  }
+
+  async #nextTotals(last: SensorTotals): Promise<SensorTotals> {
+    for (const end = Date.now() + 5000; Date.now() < end; ) {
+      const now = this.detector?.totals
+      if (now && now !== last) return now
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    throw new DaemonError(
+      'the sensor has told nothing for 5 seconds: see lymph status',
+      DaemonError.exitCodes.degraded,
     )
   }
 
