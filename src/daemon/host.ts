@@ -51,6 +51,8 @@ export interface HostOptions {
 
 const digestEveryMs = 5000
 const houseKeepingMs = 1000
+/** A burst's calls come within milliseconds; its semaphore waits for them, so that it tells of all. */
+const gatherMs = 200
 
 export class Host {
   readonly #options: HostOptions
@@ -68,6 +70,7 @@ export class Host {
   settings: DaemonSettings
   detector: Detector | undefined
   #timers: NodeJS.Timeout[] = []
+  #soon: NodeJS.Timeout | undefined
   #saving: Promise<void> = Promise.resolve()
 
   private constructor(options: HostOptions, store: Store) {
@@ -184,7 +187,10 @@ export class Host {
       this.followEvents.tell({ type: 'incident', change, incident })
       // The semaphore stands while an incident is open.
       this.classes.set('ph_sequence_anomaly', 'incidents', 0, now)
-      void this.#publish()
+      this.#soon ??= setTimeout(() => {
+        this.#soon = undefined
+        void this.#publish()
+      }, gatherMs)
     }
     return incident
   }
@@ -486,6 +492,7 @@ export class Host {
 
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
+    clearTimeout(this.#soon)
     this.followEvents.close()
     this.followWarnings.close()
     await this.detector?.stop()
