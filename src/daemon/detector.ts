@@ -61,7 +61,12 @@ export class Detector {
   async stop(): Promise<void> {
     clearInterval(this.#saveTimer)
     await this.#queue
-    await this.saveDue(true)
+    try {
+      await this.saveDue(true)
+    } catch (error) {
+      // The sensor may have gone first: what it learned since the last save goes with it.
+      this.#ports.messages.say(1, `the last save is not whole: ${oneLine(error)}`)
+    }
     await this.#ports.sensor.stop()
   }
 
@@ -257,6 +262,8 @@ export class Detector {
     for (const tracked of this.#tracked.values()) {
       const row = rowOf(tracked, settings)
       const name = nameOf(row)
+      // Until the first tick only what was saved is known of it.
+      if (!tracked.counters && rows.has(name)) continue
       if ((rows.get(name)?.tasks ?? 0) <= row.tasks) rows.set(name, row)
     }
     return [...rows.values()]

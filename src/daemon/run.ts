@@ -25,7 +25,10 @@ export interface DaemonOptions {
 /** Runs until SIGTERM, SIGINT or the end of `up`. @returns the exit code */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   // A socket and not a file: a file's pending read would hold the process when it is to end.
-  const up = options.supervisorFd === undefined ? undefined : new Socket({ fd: options.supervisorFd })
+  const up =
+    options.supervisorFd === undefined
+      ? undefined
+      : new Socket({ fd: options.supervisorFd, readable: true, writable: true })
   const tell = (note: { ready?: true; sensor?: string; fatal?: string; exit?: number }): void => {
     if (up) up.write(`${JSON.stringify(note)}\n`)
     else if (note.fatal === undefined) process.stdout.write('ready\n')

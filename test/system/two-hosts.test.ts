@@ -171,6 +171,20 @@ describe('two hosts', { skip }, () => {
     }
     await until(async () => pids.every((pid) => !alive(pid)) || undefined)
   })
+
+  it('finds every profile after a restart, and kill -9 of `up` leaves no child', async () => {
+    const again = await up(alpha, '--host', 'alpha', '--listen', `/ip4/127.0.0.1/tcp/${await freePort()}`)
+    again.removeAllListeners('exit')
+    const rows = await ask<{ binary: string; state: string; pairs: number }[]>(alpha, 'profile', 'list')
+    const row = rows.find(({ binary }) => binary === helper)
+    assert.equal(row?.state, 'normal')
+    assert.ok(row.pairs > 50)
+    const pids = childrenOf(again.pid as number).map(({ pid }) => pid)
+    assert.equal(pids.length, 2)
+    again.kill('SIGKILL')
+    await until(async () => pids.every((pid) => !alive(pid)) || undefined)
+    assert.deepEqual(stopped(), [])
+  })
 })
 
 async function freePort(): Promise<number> {
