@@ -45,15 +45,24 @@ export function loadSkeleton(prefix: URL, entries: Record<string, number>): Skel
   const instructions = read('.insns.bin')
   if (data.length !== manifest.dataBytes || instructions.length !== manifest.instructionBytes)
     throw new Error(`${prefix.pathname}.json does not belong to the blobs beside it; run scripts/build-bpf`)
+  const load = (log?: Buffer) => uninterrupted(() => run(manifest, data, instructions, entries, log))
+  try {
+    return load()
+  } catch (error) {
+    if (!(error instanceof LoadError)) throw error
+    // The verifier speaks only when asked, and asking costs: so a refusal is repeated to hear why.
+    return load(Buffer.alloc(4 << 20))
+  }
+}
+
+/** The verifier gives up when a signal is pending (a child ended, say), on the loader or on what it loads: no refusal. */
+function uninterrupted<T>(load: () => T): T {
   for (let attempt = 1; ; attempt++)
     try {
-      return run(manifest, data, instructions, entries, undefined)
+      return load()
     } catch (error) {
-      if (!(error instanceof LoadError)) throw error
-      // The verifier gives up when a signal is pending (a child ended, say): that is no refusal.
-      if (error.errno === EAGAIN && attempt < ATTEMPTS) continue
-      // The verifier speaks only when asked, and asking costs: so a refusal is repeated to hear why.
-      return run(manifest, data, instructions, entries, Buffer.alloc(4 << 20))
+      const refused = error instanceof LoadError || error instanceof SystemCallError
+      if (!refused || error.errno !== EAGAIN || attempt === ATTEMPTS) throw error
     }
 }
 
