@@ -6,7 +6,6 @@ interface DaemonFlags {
   listen?: string[]
   host?: string
   sensor: boolean
-  user?: string
   supervisorFd?: number
 }
 
@@ -16,7 +15,6 @@ export function daemonCommand(): Command {
     .option('--listen <multiaddr...>', 'where other hosts reach this one (default: as the config says)')
     .option('--host <name>', "this host's name (default: as the config says, else the system's)")
     .option('--no-sensor', 'do not look for a sensor')
-    .option('--user <name>', 'become this user first (as root)')
     .option('--supervisor-fd <n>', 'a pipe to whoever started this: it ends when that one dies', descriptor)
     .action(async (options: DaemonFlags, command: Command) => {
       const { state, config } = contextOf(command)
@@ -26,7 +24,6 @@ export function daemonCommand(): Command {
         listen: options.listen,
         host: options.host,
         sensor: options.sensor,
-        user: options.user,
         supervisorFd: options.supervisorFd,
         configFile: config,
       })

@@ -171,11 +171,11 @@ function meshRoutes(api: Hono, host: Host): void {
     await host.mesh.leave()
     return c.json({ left: true })
   })
-  api.get('/fleet/binaries', (c) => c.json(host.fleetBinaries()))
+  api.get('/fleet/binaries', (c) => c.json(host.fleet.binaries()))
   api.get('/fleet/compare', async (c) => {
     const binary = c.req.query('binary')
     if (!binary) throw new DaemonError('binary is missing')
-    return c.json(await host.fleetCompare(binary, c.req.queries('host') ?? []))
+    return c.json(await host.fleet.compare(binary, c.req.queries('host') ?? []))
   })
 }
 

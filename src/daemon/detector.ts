@@ -21,7 +21,17 @@ import { DaemonError, oneLine } from './errors.ts'
 import type { Messages } from './messages.ts'
 import { type ProfileSaves, recordFrom } from './saves.ts'
 import type { DaemonSettings } from './settings.ts'
-import { delayUnit, keyOf, nameOf, newTracked, type ProfileRow, rowOf, type Tracked } from './tracked.ts'
+import {
+  delayUnit,
+  keyOf,
+  matches,
+  nameOf,
+  newTracked,
+  type ProfileQuery,
+  type ProfileRow,
+  rowOf,
+  type Tracked,
+} from './tracked.ts'
 
 export type AnomalyEvent = Extract<SensorEvent, { type: 'anomaly' }>
 
@@ -240,8 +250,8 @@ export class Detector {
     try {
       const tables = await sensor.tables(tracked.id)
       const record = recordFrom(tracked, tables, settings(), now())
-      const file = await saves.put(tracked, record, settings())
-      tracked.pairs = tableFrom(tables.rows, 'train').pairs
+      const { file, pairs } = await saves.put(tracked, record, settings())
+      tracked.pairs = pairs
       tracked.savedCalls = tables.calls
       tracked.savedAt = now()
       return { record, file }
@@ -326,14 +336,9 @@ export class Detector {
   }
 
   /** The live profiles of a binary: by its path, or the last part of it where that is one program only. */
-  find(query: { binary: string; abi?: string | undefined; sha256?: string | undefined }): Tracked[] {
-    const fits = (path: string) =>
-      path === query.binary || (!query.binary.includes('/') && path.endsWith(`/${query.binary}`))
-    const found = this.list().filter(
-      ({ executable, file }) =>
-        fits(executable.path) &&
-        (query.abi === undefined || executable.abi === query.abi) &&
-        (query.sha256 === undefined || (file?.sha256 ?? '').startsWith(query.sha256)),
+  find(query: ProfileQuery): Tracked[] {
+    const found = this.list().filter(({ executable, file }) =>
+      matches(query, executable.path, executable.abi, file?.sha256 ?? ''),
     )
     const paths = [...new Set(found.map(({ executable }) => executable.path))]
     if (paths.length > 1)

@@ -1,17 +1,8 @@
 /** One host: the rooms put together. The API and `selftest` speak to this. */
-import { availableParallelism, hostname } from 'node:os'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { ClassBoard, subjectOf } from '#classes'
-import {
-  binaries,
-  type Comparison,
-  compare,
-  type Digest,
-  type FleetBinary,
-  makeDigest,
-  type OwnProfiles,
-} from '#fleet'
-import { decodeProfile, profileFileHash, type Response, tableInForce } from '#homeostasis'
+import { decodeProfile, type Response, tableInForce } from '#homeostasis'
 import {
   type Incident,
   IncidentBook,
@@ -21,19 +12,21 @@ import {
   type Warning,
 } from '#incidents'
 import { initMesh, joinMesh } from '#mesh'
-import { type ProfileVerb, type Sensor, SensorClient, type SensorEvent, type SensorTotals } from '#sensor'
+import type { ProfileVerb, Sensor, SensorEvent } from '#sensor'
 import { openStore, type Store } from '#store'
 import type { Abi } from '#syscalls'
 import type { Config } from './config.ts'
 import { type AnomalyEvent, Detector } from './detector.ts'
 import { DaemonError } from './errors.ts'
+import { FleetLink, ownProfiles } from './fleet-link.ts'
 import { Followers } from './followers.ts'
 import { MeshLink } from './mesh-link.ts'
 import type { Messages } from './messages.ts'
-import { ProfileSaves } from './saves.ts'
+import { measureOverhead } from './overhead.ts'
+import { ProfileSaves, storedFrom } from './saves.ts'
 import { type DaemonSettings, namedSettings, parseSetting } from './settings.ts'
 import { stateNames } from './state-folder.ts'
-import { keyOf, type Tracked } from './tracked.ts'
+import { keyOf, matches, type ProfileQuery, type ProfileRow, type Tracked } from './tracked.ts'
 
 export const version = '0.1.0'
 
@@ -58,10 +51,11 @@ export class Host {
   readonly #options: HostOptions
   readonly #store: Store
   readonly #saves: ProfileSaves
-  readonly #now: () => number
+  readonly now: () => number
   readonly incidents: IncidentBook
   readonly classes = new ClassBoard()
   readonly mesh: MeshLink
+  readonly fleet: FleetLink
   readonly followEvents = new Followers()
   readonly followWarnings = new Followers()
   readonly name: string
@@ -76,22 +70,23 @@ export class Host {
   private constructor(options: HostOptions, store: Store) {
     this.#options = options
     this.#store = store
-    this.#now = options.now ?? Date.now
+    this.now = options.now ?? Date.now
     this.#saves = new ProfileSaves(store)
     this.settings = { ...options.config.settings }
     this.name = options.name ?? options.config.host ?? hostname()
-    this.since = this.#now()
+    this.since = this.now()
     this.incidents = new IncidentBook({ quietMs: options.config.quietMs })
     this.mesh = new MeshLink({
       folder: join(options.state, stateNames.mesh),
       listen: options.listen,
       keyValue: store.keyValue('mesh'),
       version,
-      now: this.#now,
+      now: this.now,
       say: (level, line) => options.messages.say(level, line),
-      own: this.#ownProfiles(),
+      own: ownProfiles(this),
       onWarning: (change, warning) => this.#warned(change, warning),
     })
+    this.fleet = new FleetLink(this, this.#saves, (line) => options.messages.say(1, line))
   }
 
   static async open(options: HostOptions): Promise<Host> {
@@ -127,14 +122,14 @@ export class Host {
         saves: this.#saves,
         settings: () => this.settings,
         messages,
-        now: this.#now,
+        now: this.now,
         onAnomaly: (event, tracked) => this.#anomaly(event, tracked),
         onEvent: (event, binary) => this.#event(event, binary),
       })
       await this.detector.start()
     } else await this.#saves.readAll(this.settings, (line) => messages.say(1, line))
     this.#timers.push(setInterval(() => this.#keepHouse(), houseKeepingMs))
-    this.#timers.push(setInterval(() => void this.#announce(), digestEveryMs))
+    this.#timers.push(setInterval(() => void this.fleet.announce(), digestEveryMs))
   }
 
   /** A store that lost profiles gets them back from the files mirrored beside it. */
@@ -143,26 +138,8 @@ export class Host {
     if (health.state === 'ok' && (health.missing.profiles ?? 0) === 0) return
     this.notices.push(...health.steps.map((step) => `store: ${JSON.stringify(step)}`))
     await this.#store.profiles.restoreFromMirror((file) => {
-      const { key, tables, frozen, normalTime, made, response } = decodeProfile(file)
-      return {
-        key,
-        record: {
-          file,
-          response,
-          executable: {
-            path: key.binary,
-            abi: key.abi,
-            device: 0,
-            inode: '0',
-            generation: 0,
-            mountNamespace: 0,
-            deleted: false,
-          },
-          fileIdentity: { sha256: key.sha256, sizeBytes: 0, mtimeMs: 0, ctimeMs: 0 },
-          life: { frozen, normalTime, normal: tables.normal },
-          savedAt: made,
-        },
-      }
+      const record = decodeProfile(file)
+      return { key: record.key, record: storedFrom(record, file) }
     })
   }
 
@@ -180,7 +157,7 @@ export class Host {
     anomaly: Pick<AnomalyEvent, 'pid' | 'current' | 'previous' | 'missing' | 'lfc' | 'maxLfc'>,
     of: { binary: string; sha256: string; abi: Abi; window: number },
   ): Incident {
-    const now = this.#now()
+    const now = this.now()
     const { incident, change, raised } = this.incidents.observe(anomaly, of, now)
     if (raised) {
       this.#options.messages.say(2, incidentMessage(incident, change === 'opened' ? 'opened' : 'rose'))
@@ -196,11 +173,15 @@ export class Host {
   }
 
   #publish(): Promise<void> {
-    return this.mesh.publishIncidents(this.incidents.list().filter(({ state }) => state === 'open'))
+    return this.mesh.publishIncidents(this.#open())
+  }
+
+  #open(): Incident[] {
+    return this.incidents.list().filter(({ state }) => state === 'open')
   }
 
   #warned(change: string, warning: Warning): void {
-    const now = this.#now()
+    const now = this.now()
     this.followWarnings.tell({ ...warning, change })
     const name = `mesh_${warning.kind}`
     const standing = this.mesh
@@ -216,11 +197,10 @@ export class Host {
   }
 
   #keepHouse(): void {
-    const now = this.#now()
+    const now = this.now()
     for (const incident of this.incidents.sweep(now))
       this.#options.messages.say(2, incidentMessage(incident, 'quiet'))
-    if (!this.incidents.list().some(({ state }) => state === 'open'))
-      this.classes.unset('ph_sequence_anomaly', 'incidents')
+    if (this.#open().length === 0) this.classes.unset('ph_sequence_anomaly', 'incidents')
     this.classes.expire(now)
     this.mesh.expire()
     void this.#publish()
@@ -252,18 +232,12 @@ export class Host {
     return namedSettings(this.settings)
   }
 
-  /** An operator's verb on a binary that runs, or on its saved profiles. */
-  async act(
-    query: { binary: string; abi?: string | undefined; sha256?: string | undefined },
-    verb: ProfileVerb,
-  ): Promise<void> {
+  /** An operator's verb on a binary that runs. */
+  async act(query: ProfileQuery, verb: ProfileVerb): Promise<void> {
     await this.#detectorOf(query).act(this.#live(query), verb)
   }
 
-  async respond(
-    query: { binary: string; abi?: string | undefined; sha256?: string | undefined },
-    response: Response | undefined,
-  ): Promise<void> {
+  async respond(query: ProfileQuery, response: Response | undefined): Promise<void> {
     await this.#detectorOf(query).respond(this.#live(query), response)
   }
 
@@ -274,34 +248,27 @@ export class Host {
     )
   }
 
-  #live(query: { binary: string; abi?: string | undefined; sha256?: string | undefined }): Tracked[] {
+  #live(query: ProfileQuery): Tracked[] {
     const live = this.detector?.find(query) ?? []
     if (live.length > 0) return live
     throw new DaemonError(`no program "${query.binary}" has been seen running: see lymph profile list`)
   }
 
   /** The profile file of a binary, as of now. Undefined: none. */
-  async body(query: {
-    binary: string
-    abi?: string | undefined
-    sha256?: string | undefined
-    window?: number | undefined
-  }): Promise<Uint8Array | undefined> {
+  async body(query: ProfileQuery & { window?: number | undefined }): Promise<Uint8Array | undefined> {
     const window = query.window ?? this.settings.window
     const live = window === this.settings.window ? (this.detector?.find(query) ?? []) : []
     const [best] = live
       .filter(({ file, ready }) => file && ready)
       .sort((a, b) => (b.counters?.calls ?? 0) - (a.counters?.calls ?? 0))
     if (best && this.detector) return (await this.detector.save(best)).file
-    const fits = (path: string) =>
-      path === query.binary || (!query.binary.includes('/') && path.endsWith(`/${query.binary}`))
     const [row] = [...this.#saves.rows.values()]
       .filter(
         (one) =>
-          (fits(one.binary) || subjectOf(one.binary) === query.binary) &&
           one.window === window &&
-          (query.abi === undefined || one.abi === query.abi) &&
-          (query.sha256 === undefined || one.sha256.startsWith(query.sha256)),
+          // A peer names a binary as digests do.
+          (matches(query, one.binary, one.abi, one.sha256) ||
+            matches(query, subjectOf(one.binary), one.abi, one.sha256)),
       )
       .sort((a, b) => b.calls - a.calls)
     return row && (await this.#store.profiles.get(row))?.file
@@ -315,83 +282,13 @@ export class Host {
     return { binary: record.key.binary, pairs: tableInForce(record).pairs }
   }
 
-  #ownProfiles(): OwnProfiles {
-    return {
-      find: async (query) => {
-        const file = await this.body(query)
-        return file && { digest: this.#digest(file), file }
-      },
-    }
-  }
-
-  #digest(file: Uint8Array): Digest {
-    const totals = this.detector?.totals
-    const lost = totals && totals.seen > 0 ? totals.lost / totals.seen : 0
-    return makeDigest(decodeProfile(file), file, { lost, made: this.#now() })
-  }
-
-  /** Digests of what is saved, published by `announce` at its own rate. */
-  async #announce(): Promise<void> {
-    const { exchange } = this.mesh
-    if (!exchange) return
-    const rows = [...this.#saves.rows.values()].filter(({ sha256 }) => sha256 !== '')
-    const bySubject = rows.map((row) => ({ ...row, binary: subjectOf(row.binary), path: row.binary }))
-    const { error } = await exchange.announce(bySubject, async (row) => {
-      const stored = await this.#store.profiles.get({ ...row, binary: row.path })
-      return stored && this.#digest(stored.file)
-    })
-    if (error)
-      this.#options.messages.say(1, `a digest was not published: ${error.message}; it is tried again`)
-  }
-
-  fleetBinaries(): FleetBinary[] {
-    const digests: Digest[] = [...this.#saves.rows.values()].map((row) => ({
-      ...row,
-      binary: subjectOf(row.binary),
-      sequences: 0,
-      since: this.since,
-      made: this.#now(),
-      lost: 0,
-      body: { sha256: profileFileHash(new Uint8Array()), bytes: 0 },
-    }))
-    return binaries(this.mesh.digests, { name: this.meshName, peer: this.mesh.peer, digests })
-  }
-
   get meshName(): string {
     return this.mesh.status() ? this.mesh.mesh.status().name : this.name
   }
 
-  async fleetCompare(
-    binary: string,
-    names: string[],
-  ): Promise<Comparison & { abi?: Abi; refused: { name: string; reason: string }[] }> {
-    const { exchange } = this.mesh
-    if (!exchange) throw new DaemonError('this host is in no mesh: there is nobody to compare with')
-    const ownFile = await this.body({ binary })
-    const own = ownFile && decodeProfile(ownFile)
-    const path = own ? subjectOf(own.key.binary) : binary
-    const holders = this.mesh.holders(path, names)
-    const query = { binary: path, abi: own?.key.abi, window: own?.key.window ?? this.settings.window }
-    const { profiles, refused } = await exchange.fetchAll(holders, query)
-    const hosts = profiles.map(({ name, profile }) => ({
-      name,
-      sha256: profile.key.sha256,
-      table: tableInForce(profile),
-    }))
-    if (own) hosts.unshift({ name: this.meshName, sha256: own.key.sha256, table: tableInForce(own) })
-    if (hosts.length === 0)
-      throw new DaemonError(`no host has a profile of "${binary}" to compare: see lymph fleet binaries`, 1)
-    const abi = own?.key.abi ?? profiles[0]?.profile.key.abi
-    return {
-      ...compare(path, hosts),
-      ...(abi ? { abi } : {}),
-      refused: refused.map((error) => ({ name: error.peer, reason: error.message })),
-    }
-  }
-
   async meshInit(name = this.name): Promise<{ id: string; peer: string; name: string }> {
     const folder = join(this.#options.state, stateNames.mesh)
-    const founded = await initMesh({ folder, name, now: this.#now() })
+    const founded = await initMesh({ folder, name, now: this.now() })
     await this.mesh.open()
     return founded
   }
@@ -401,7 +298,7 @@ export class Host {
     name = this.name,
   ): Promise<{ id: string; peer: string; name: string; members: number }> {
     const folder = join(this.#options.state, stateNames.mesh)
-    const joined = await joinMesh({ folder, token, name, now: this.#now(), version })
+    const joined = await joinMesh({ folder, token, name, now: this.now(), version })
     await this.mesh.open()
     return joined
   }
@@ -421,48 +318,13 @@ export class Host {
     )
   }
 
-  /** What watching costs: measured for a second, since measuring itself costs. Shares are of all processors. */
-  async overhead(): Promise<Record<string, unknown>> {
-    const { sensor } = this.#options
-    const before = this.detector?.totals
-    if (!before || !(sensor instanceof SensorClient)) return { ...before, nsPerCall: null, cpuShare: null }
-    await sensor.measure(true)
-    try {
-      const from = await this.#nextTotals(before)
-      const began = performance.now()
-      const to = await this.#nextTotals(from)
-      const elapsedNs = (performance.now() - began) * 1e6
-      const runs = to.runs - from.runs
-      const runTimeNs = to.runTimeNs - from.runTimeNs
-      return {
-        ...to,
-        runs,
-        runTimeNs,
-        callsPerSecond: Math.round(((to.seen - from.seen) / elapsedNs) * 1e9),
-        nsPerCall: runs > 0 ? runTimeNs / runs : null,
-        cpuShare: runTimeNs / (elapsedNs * availableParallelism()),
-      }
-    } finally {
-      await sensor.measure(false)
-    }
-  }
-
-  async #nextTotals(last: SensorTotals): Promise<SensorTotals> {
-    for (const end = Date.now() + 5000; Date.now() < end; ) {
-      const now = this.detector?.totals
-      if (now && now !== last) return now
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-    throw new DaemonError(
-      'the sensor has told nothing for 5 seconds: see lymph status',
-      DaemonError.exitCodes.degraded,
-    )
+  overhead(): Promise<Record<string, unknown>> {
+    return measureOverhead(this.#options.sensor, () => this.detector?.totals)
   }
 
   status(): Record<string, unknown> {
     const profiles = { learning: 0, frozen: 0, normal: 0 }
-    const rows = this.detector?.rows() ?? [...this.#saves.rows.values()]
-    for (const { state } of rows) profiles[state]++
+    for (const { state } of this.profileRows()) profiles[state]++
     const totals = this.detector?.totals
     return {
       host: this.name,
@@ -474,20 +336,20 @@ export class Host {
       skipped: totals?.skipped ?? 0,
       lost: totals?.lost ?? 0,
       profiles,
-      classes: this.classes.at(this.#now()).length,
-      incidents: this.incidents.list().filter(({ state }) => state === 'open').length,
+      classes: this.classes.at(this.now()).length,
+      incidents: this.#open().length,
       mesh: this.mesh.status(),
       notices: this.notices,
       ...(totals ? { totals } : {}),
     }
   }
 
-  profileRows(): unknown[] {
+  profileRows(): ProfileRow[] {
     return this.detector?.rows() ?? [...this.#saves.rows.values()]
   }
 
   classList(): unknown[] {
-    return this.classes.at(this.#now())
+    return this.classes.at(this.now())
   }
 
   async stop(): Promise<void> {

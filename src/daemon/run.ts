@@ -15,8 +15,6 @@ export interface DaemonOptions {
   host?: string | undefined
   /** Whether to connect to the sensor's socket. */
   sensor: boolean
-  /** Run as this user where started as root. */
-  user?: string | undefined
   /** Where `up` is told what happens, and whose end means that it died. */
   supervisorFd?: number | undefined
   configFile?: string | undefined

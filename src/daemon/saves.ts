@@ -63,8 +63,12 @@ export class ProfileSaves {
     return tracked.counters?.calls !== tracked.savedCalls && now - tracked.savedAt >= countsEveryMs
   }
 
-  /** Writes a record; the profile file's bytes come back. */
-  async put(tracked: Tracked, record: ProfileRecord, settings: DaemonSettings): Promise<Uint8Array> {
+  /** Writes a record; the profile file's bytes come back, and how many training pairs it has. */
+  async put(
+    tracked: Tracked,
+    record: ProfileRecord,
+    settings: DaemonSettings,
+  ): Promise<{ file: Uint8Array; pairs: number }> {
     const file = encodeProfile(record)
     const stored: StoredProfile = {
       file,
@@ -75,46 +79,52 @@ export class ProfileSaves {
       savedAt: record.made,
     }
     await this.#store.profiles.put(record.key, stored)
-    this.#show(record, stored, settings)
-    return file
+    return { file, pairs: this.#show(record, stored, settings) }
   }
 
   /** Takes a profile in from a file (import, watch), where no sensor holds it. */
   async import(record: ProfileRecord, file: Uint8Array, settings: DaemonSettings): Promise<void> {
-    const { key, tables, frozen, normalTime, made } = record
-    const stored: StoredProfile = {
-      file,
-      response: record.response,
-      executable: {
-        path: key.binary,
-        abi: key.abi,
-        device: 0,
-        inode: '0',
-        generation: 0,
-        mountNamespace: 0,
-        deleted: false,
-      },
-      fileIdentity: { sha256: key.sha256, sizeBytes: 0, mtimeMs: 0, ctimeMs: 0 },
-      life: { frozen, normalTime, normal: tables.normal },
-      savedAt: made,
-    }
-    await this.#store.profiles.put(key, stored)
+    const stored = storedFrom(record, file)
+    await this.#store.profiles.put(record.key, stored)
     this.#show(record, stored, settings)
   }
 
-  #show(record: ProfileRecord, stored: StoredProfile, settings: DaemonSettings): void {
+  #show(record: ProfileRecord, stored: StoredProfile, settings: DaemonSettings): number {
     const { key, tables, frozen } = record
+    const { pairs } = tableFrom(tables.rows, 'train')
     this.rows.set(nameOf(key), {
       ...key,
       state: stateName({ normal: tables.normal, frozen }),
       calls: tables.calls,
-      pairs: tableFrom(tables.rows, 'train').pairs,
+      pairs,
       sinceChange: tables.train.lastModCount,
       anomalies: tables.anomalies,
       response: stored.response ?? settings.defaultResponse,
       tasks: 0,
       normalTime: frozen ? record.normalTime : 0,
     })
+    return pairs
+  }
+}
+
+/** What the store keeps of a profile file that came without a program: imported, or read back from its mirror. */
+export function storedFrom(record: ProfileRecord, file: Uint8Array): StoredProfile {
+  const { key, tables, frozen, normalTime, made, response } = record
+  return {
+    file,
+    response,
+    executable: {
+      path: key.binary,
+      abi: key.abi,
+      device: 0,
+      inode: '0',
+      generation: 0,
+      mountNamespace: 0,
+      deleted: false,
+    },
+    fileIdentity: { sha256: key.sha256, sizeBytes: 0, mtimeMs: 0, ctimeMs: 0 },
+    life: { frozen, normalTime, normal: tables.normal },
+    savedAt: made,
   }
 }
 

@@ -2,7 +2,7 @@
  * pH-admin's variables: what `lymph set` shows and changes. One table gives each its name, bounds, unit and meaning;
  * docs/reference/settings.md is written from it.
  */
-import type { Settings } from '#homeostasis'
+import { DEFAULT_SETTINGS, SETTING_RULES, type Settings, settingName } from '#homeostasis'
 import { DaemonError } from './errors.ts'
 
 export type DaemonSettings = Settings & { logLevel: number }
@@ -20,115 +20,47 @@ interface Variable {
 
 const day = 24 * 3600
 
+/** What pH's settings mean; what they may be, homeostasis says. */
+const meanings: Readonly<Record<keyof Settings, string>> = {
+  window: 'calls in a window, the current one included; profiles of another window are kept but rest',
+  empty:
+    'the start of a process is a symbol of its own, as in pH (recorded traces may skip it: trace --empty)',
+  normalFactor: 'frozen when calls * normal_factor_den > (calls up to the last new pair) * normal_factor',
+  normalFactorDen: 'see normal_factor',
+  normalWait: 'seconds between frozen and normal',
+  anomalyLimit: 'a normal profile with more anomalies than this goes back to learning',
+  tolerizeLimit:
+    'while a task has more anomalous calls than this in its locality frame, nothing it does is learned',
+  localityWindow: 'calls of the locality frame',
+  delayFactor: 'an anomalous process waits delay_factor * 2^LFC * jiffy_ms before each call; 0: never',
+  jiffyMs: 'milliseconds of a jiffy',
+  delayLimit: 'no single delay is longer than this many seconds',
+  defaultResponse: 'what an anomalous process gets when nothing was said of its binary',
+}
+
+const inSeconds: readonly (keyof Settings)[] = ['normalWait', 'delayLimit']
+
+/** Where a live host allows less than recorded traces do. */
+const narrower: Partial<Record<keyof Settings, Partial<Variable>>> = {
+  // The kernel's table has the start of a process as a symbol.
+  empty: { choices: ['symbol'] },
+  anomalyLimit: { max: 1_000_000 },
+}
+
 export const variables: readonly Variable[] = [
-  {
-    key: 'window',
-    name: 'window',
-    kind: 'integer',
-    min: 2,
-    max: 9,
-    initial: 6,
-    meaning: 'calls in a window, the current one included; profiles of another window are kept but rest',
-  },
-  {
-    key: 'empty',
-    name: 'empty',
-    kind: 'choice',
-    choices: ['symbol'],
-    initial: 'symbol',
-    meaning:
-      'the start of a process is a symbol of its own, as in pH (recorded traces may skip it: trace --empty)',
-  },
-  {
-    key: 'normalFactor',
-    name: 'normal_factor',
-    kind: 'integer',
-    min: 1,
-    max: 1_000_000,
-    initial: 128,
-    meaning: 'frozen when calls * normal_factor_den > (calls up to the last new pair) * normal_factor',
-  },
-  {
-    key: 'normalFactorDen',
-    name: 'normal_factor_den',
-    kind: 'integer',
-    min: 1,
-    max: 1_000_000,
-    initial: 32,
-    meaning: 'see normal_factor',
-  },
-  {
-    key: 'normalWait',
-    name: 'normal_wait',
-    kind: 'seconds',
-    min: 0,
-    max: 3650 * day,
-    initial: 7 * day,
-    meaning: 'seconds between frozen and normal',
-  },
-  {
-    key: 'anomalyLimit',
-    name: 'anomaly_limit',
-    kind: 'integer',
-    min: 0,
-    max: 1_000_000,
-    initial: 30,
-    meaning: 'a normal profile with more anomalies than this goes back to learning',
-  },
-  {
-    key: 'tolerizeLimit',
-    name: 'tolerize_limit',
-    kind: 'integer',
-    min: 0,
-    max: 128,
-    initial: 12,
-    meaning:
-      'while a task has more anomalous calls than this in its locality frame, nothing it does is learned',
-  },
-  {
-    key: 'localityWindow',
-    name: 'locality_window',
-    kind: 'integer',
-    min: 1,
-    max: 128,
-    initial: 128,
-    meaning: 'calls of the locality frame',
-  },
-  {
-    key: 'delayFactor',
-    name: 'delay_factor',
-    kind: 'integer',
-    min: 0,
-    max: 1_000_000,
-    initial: 0,
-    meaning: 'an anomalous process waits delay_factor * 2^LFC * jiffy_ms before each call; 0: never',
-  },
-  {
-    key: 'jiffyMs',
-    name: 'jiffy_ms',
-    kind: 'integer',
-    min: 1,
-    max: 1000,
-    initial: 10,
-    meaning: 'milliseconds of a jiffy',
-  },
-  {
-    key: 'delayLimit',
-    name: 'delay_limit',
-    kind: 'seconds',
-    min: 1,
-    max: 600,
-    initial: 600,
-    meaning: 'no single delay is longer than this many seconds',
-  },
-  {
-    key: 'defaultResponse',
-    name: 'default_response',
-    kind: 'choice',
-    choices: ['ignore', 'delay'],
-    initial: 'ignore',
-    meaning: 'what an anomalous process gets when nothing was said of its binary',
-  },
+  ...(Object.keys(meanings) as (keyof Settings)[]).map((key): Variable => {
+    const rule = SETTING_RULES[key]
+    return {
+      key,
+      name: settingName(key),
+      ...(rule.kind === 'word'
+        ? { kind: 'choice', choices: rule.words }
+        : { kind: inSeconds.includes(key) ? 'seconds' : 'integer', min: rule.least, max: rule.most }),
+      initial: DEFAULT_SETTINGS[key],
+      meaning: meanings[key],
+      ...narrower[key],
+    }
+  }),
   {
     key: 'logLevel',
     name: 'log_level',

@@ -165,7 +165,6 @@ function daemonChild(
   finish: (exit: number) => void,
 ): Child {
   const { listen = [], host, configFile, say } = options
-  const user = daemonUser()
   let wasReady = false
   let over = false
   return new Child({
@@ -175,7 +174,6 @@ function daemonChild(
       ...(configFile === undefined ? [] : ['--config', resolve(configFile)]),
       ...['daemon', '--supervisor-fd', '3'],
       ...(sensed ? [] : ['--no-sensor']),
-      ...(user ? ['--user', user.name] : []),
       ...listen.flatMap((address) => ['--listen', address]),
       ...(host === undefined ? [] : ['--host', host]),
     ],

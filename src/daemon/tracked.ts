@@ -53,6 +53,24 @@ export function nameOf(key: { binary: string; abi: string; window: number; sha25
   return [key.binary, key.abi, key.window, key.sha256].join('\0')
 }
 
+/** Which profiles a person or a peer means; what is left out may be anything. */
+export interface ProfileQuery {
+  /** A path, or the last part of one. */
+  binary: string
+  abi?: string | undefined
+  /** The beginning of it is enough. */
+  sha256?: string | undefined
+}
+
+export function matches(query: ProfileQuery, path: string, abi: string, sha256: string): boolean {
+  const { binary } = query
+  return (
+    (path === binary || (!binary.includes('/') && path.endsWith(`/${binary}`))) &&
+    (query.abi === undefined || abi === query.abi) &&
+    (query.sha256 === undefined || sha256.startsWith(query.sha256))
+  )
+}
+
 /** Unit of delay in ms; 0: ignore. */
 export function delayUnit(response: Response | undefined, settings: DaemonSettings): number {
   return (response ?? settings.defaultResponse) === 'delay' ? settings.delayFactor * settings.jiffyMs : 0

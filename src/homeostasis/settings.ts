@@ -20,10 +20,12 @@ export const DEFAULT_SETTINGS: Readonly<Settings> = Object.freeze({
   defaultResponse: 'ignore',
 })
 
-type Rule = { kind: 'integer'; least: number; most: number } | { kind: 'word'; words: readonly string[] }
+export type SettingRule =
+  | { kind: 'integer'; least: number; most: number }
+  | { kind: 'word'; words: readonly string[] }
 
 /** What each setting may be. The only place that says so. */
-const RULES: Readonly<Record<keyof Settings, Rule>> = {
+export const SETTING_RULES: Readonly<Record<keyof Settings, SettingRule>> = {
   window: { kind: 'integer', least: 2, most: 9 },
   empty: { kind: 'word', words: ['symbol', 'skip'] },
   normalFactor: { kind: 'integer', least: 1, most: 1_000_000 },
@@ -47,7 +49,7 @@ export function settingName(key: keyof Settings): string {
 /** All settings by the names of the command line: `{window: 6, normal_wait: 604800, ...}`. */
 export function namedSettings(settings: Settings): Record<string, number | string> {
   const named: Record<string, number | string> = {}
-  for (const key of Object.keys(RULES) as (keyof Settings)[]) named[settingName(key)] = settings[key]
+  for (const key of Object.keys(SETTING_RULES) as (keyof Settings)[]) named[settingName(key)] = settings[key]
   return named
 }
 
@@ -56,14 +58,14 @@ export function namedSettings(settings: Settings): Record<string, number | strin
  * come as text. Throws SettingError for a name that is none and for a value out of range.
  */
 export function changeSetting(settings: Settings, name: string, value: unknown): Settings {
-  const key = (Object.keys(RULES) as (keyof Settings)[]).find(
+  const key = (Object.keys(SETTING_RULES) as (keyof Settings)[]).find(
     (candidate) => candidate === name || settingName(candidate) === name,
   )
   if (key === undefined) {
-    const names = (Object.keys(RULES) as (keyof Settings)[]).map(settingName).join(', ')
+    const names = (Object.keys(SETTING_RULES) as (keyof Settings)[]).map(settingName).join(', ')
     throw new SettingError(`there is no setting '${name}'; the settings are ${names}`)
   }
-  const rule = RULES[key]
+  const rule = SETTING_RULES[key]
   if (rule.kind === 'word') {
     if (typeof value === 'string' && rule.words.includes(value)) return { ...settings, [key]: value }
     throw new SettingError(`${settingName(key)} is ${rule.words.join(' or ')}, not '${String(value)}'`)

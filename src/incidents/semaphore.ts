@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { isSubject, subjectOf } from '#classes'
-import { type Pair, SLOTS } from '#homeostasis'
+import { SLOTS } from '#homeostasis'
 import { ABIS, type Abi } from '#syscalls'
 import { higher } from './severity.ts'
-import type { Incident, Severity } from './types.ts'
+import type { Incident } from './types.ts'
 
 export const SEMAPHORE_KIND = 'ph_sequence_anomaly'
 /** Pairs a semaphore names at most; the envelope it travels in has 8 KiB. */
@@ -12,19 +12,14 @@ export const SEMAPHORE_PAIRS = 64
 const refreshMs = 30_000
 
 /** What the mesh carries of an incident. Times in ms since the epoch, by the author's clock. */
-export interface SemaphoreBody {
+export interface SemaphoreBody
+  extends Pick<
+    Incident,
+    'sha256' | 'abi' | 'window' | 'severity' | 'anomalous' | 'maxLfc' | 'pairs' | 'firstSeen' | 'lastSeen'
+  > {
   kind: typeof SEMAPHORE_KIND
   /** The binary, as `subjectOf` writes it. */
   subject: string
-  sha256: string
-  abi: Abi
-  window: number
-  severity: Severity
-  anomalous: number
-  maxLfc: number
-  pairs: Pair[]
-  firstSeen: number
-  lastSeen: number
 }
 
 export function toSemaphore(incident: Incident): SemaphoreBody {

@@ -1,8 +1,5 @@
-import type { Pair } from '#homeostasis'
-import type { Abi } from '#syscalls'
 import { readSemaphore, type SemaphoreBody } from './semaphore.ts'
 import { higher } from './severity.ts'
-import type { Severity } from './types.ts'
 
 /** What of a mesh record a warning is made of. The signature has been checked; the body is whatever its author said. */
 export interface SemaphoreRecord {
@@ -19,18 +16,10 @@ export interface SemaphoreRecord {
 export type WarningState = 'standing' | 'acknowledged' | 'cleared' | 'expired'
 
 /** A semaphore of another host. Times in ms since the epoch. */
-export interface Warning {
+export interface Warning extends Omit<SemaphoreBody, 'kind' | 'firstSeen' | 'lastSeen'> {
   host: string
   peer: string
   kind: string
-  subject: string
-  sha256: string
-  abi: Abi
-  window: number
-  severity: Severity
-  anomalous: number
-  maxLfc: number
-  pairs: Pair[]
   /** When it reached this host first, by this host's clock. */
   raised: number
   expires: number

@@ -7,17 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
-import { inspectKernel } from '#sensor'
+import { noKernel } from '../sensor/kernel/available.ts'
 
 const run = promisify(execFile)
 const lymph = new URL('../../src/cli/main.ts', import.meta.url).pathname
-const kernel = await inspectKernel()
-const skip =
-  process.getuid?.() !== 0
-    ? 'needs root: the kernel sensor'
-    : kernel.ok
-      ? false
-      : `no kernel sensor here: ${kernel.problems[0]?.what}`
+const skip = (await noKernel()) ?? false
 
 describe('two hosts', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'lymph-two-'))
