@@ -61,10 +61,12 @@ export async function selftest(say: (step: Step) => void): Promise<void> {
 
     for (let i = 0; i < 40; i++) await run(helper, ['-c', usual])
     const row = await until('learned', () =>
-      first.detector?.find({ binary: helper }).find(({ ready, file, counters }) => ready && file && counters),
+      first.detector?.live
+        .find({ binary: helper })
+        .find(({ ready, file, counters }) => ready && file && counters),
     )
     done('learned', `${helper}: ${row.counters?.calls} calls, ${row.pairs} pairs`)
-    await first.act({ binary: helper }, 'normalize')
+    await first.operator.act({ binary: helper }, 'normalize')
     done('normal', 'what was learned is in force')
 
     const second = await openHost('selftest-2', prepareState(join(folder, 'second')), undefined, hosts)
@@ -75,14 +77,14 @@ export async function selftest(say: (step: Step) => void): Promise<void> {
     done('mesh', `mesh ${id} founded, second host joined`)
 
     await run(helper, ['-c', usual])
-    if (first.incidents.list().some(({ binary }) => binary === helper))
+    if (first.incidents.book.list().some(({ binary }) => binary === helper))
       throw new DaemonError('self-test: the usual path was called anomalous', 1)
     done('usual', 'the usual path again: no anomaly')
 
     const planted = Date.now()
     await run(helper, ['-c', unusual])
     const incident = await until('incident', () =>
-      first.incidents.list().find(({ binary }) => binary === helper),
+      first.incidents.book.list().find(({ binary }) => binary === helper),
     )
     const unseen = incident.pairs.slice(0, 3).map(({ current }) => callName(incident.abi, current))
     done(

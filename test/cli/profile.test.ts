@@ -192,7 +192,7 @@ test('verbs and responses reach the daemon', async () => {
   for (const verb of ['normalize', 'sensitize', 'tolerize', 'reset'])
     assert.deepEqual(await sent(verb, 'less'), [
       '/profiles/act',
-      { binary: '/usr/bin/less', verb, abi: 'x86-64', sha256: 'a'.repeat(64) },
+      { binary: '/usr/bin/less', verb, abi: 'x86-64', window: 6, sha256: 'a'.repeat(64) },
     ])
   // A response is of a path: neither the versions of a file nor whether it ran matter.
   assert.deepEqual(await sent('delay', 'tar'), [
@@ -222,7 +222,7 @@ test('export writes all or nothing, import names the file that was refused', asy
     'GET /profiles/body': new Raw(200, less),
     'POST /profiles/import': (body: Buffer) =>
       body.equals(less)
-        ? { binary: '/usr/bin/less', pairs: 15 }
+        ? { binary: '/usr/bin/less', pairs: 15, window: 6, live: 1, rests: false }
         : new Raw(400, '{"error":{"message":"it is no lymph profile","exit":2}}'),
   })
   const at = ['--state', daemon.state]
@@ -233,7 +233,7 @@ test('export writes all or nothing, import names the file that was refused', asy
   assert.equal(nowhere.code, 2)
   assert.match(nowhere.err, /no\/where: there is no such file or folder\n$/)
   const imported = await lymph(['profile', 'import', file, ...at])
-  assert.equal(imported.out, '/usr/bin/less: 15 pairs\n')
+  assert.equal(imported.out, '/usr/bin/less: 15 pairs, in force now\n')
   const text = join(place.state, 'text')
   writeFileSync(text, 'hello')
   const refused = await lymph(['profile', 'import', file, text, ...at])
