@@ -55,10 +55,10 @@ async function settled({ host, sensor }: World): Promise<void> {
   await host.detector?.idle()
 }
 
-const row = ({ host }: World, binary = less, sha256?: string) => {
+const row = ({ host }: World, binary = less, sha256?: string, window = 6) => {
   const found = host.operator
     .rows()
-    .filter((one) => one.binary === binary && (!sha256 || one.sha256 === sha256))
+    .filter((one) => one.binary === binary && one.window === window && (!sha256 || one.sha256 === sha256))
   assert.equal(found.length, 1, `rows of ${binary}: ${JSON.stringify(found)}`)
   return found[0] as (typeof found)[0]
 }
