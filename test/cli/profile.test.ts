@@ -110,6 +110,28 @@ test('print, sequences and diff of files need no daemon', async () => {
   assert.match(other.err, /cannot be compared: one has window 6, the other 9/)
 })
 
+test('diff tells two versions of one binary apart by their hash', async () => {
+  const bodies = {
+    a: profileFile('/usr/bin/tar', ['open', 'read']),
+    b: profileFile('/usr/bin/tar', ['open', 'write'], { sha256: 'b'.repeat(64) }),
+  }
+  await using daemon = await fakeDaemon({
+    'GET /profiles': profiles,
+    'GET /profiles/body': (_: Buffer, query: URLSearchParams) =>
+      new Raw(200, bodies[query.get('sha256')?.[0] as 'a' | 'b']),
+  })
+  const at = ['--state', daemon.state]
+  const { code, out } = await lymph(['profile', 'diff', 'tar@aaaa', '/usr/bin/tar@BBBB', ...at])
+  assert.equal(code, 1)
+  assert.match(
+    out,
+    /only in tar@aaaa: \d+\n {2}read after open .*\nonly in \/usr\/bin\/tar@BBBB: \d+\n {2}write after /s,
+  )
+  const unclear = await lymph(['profile', 'diff', 'tar', 'less', ...at])
+  assert.equal(unclear.code, 2)
+  assert.match(unclear.err, /tar has 2 profiles: choose from /)
+})
+
 test('damaged and foreign files are refused in one line', async () => {
   using nobody = emptyState()
   await using daemon = await fakeDaemon({ 'GET /profiles': profiles })
