@@ -28,6 +28,25 @@ const segments = { tcpmisc_in: 'Tcp.InSegs', tcpmisc_out: 'Tcp.OutSegs' } as con
 const opened = ['Tcp.ActiveOpens', 'Tcp.PassiveOpens'] as const
 const notByFin = ['Tcp.AttemptFails', 'Tcp.EstabResets', 'Tcp.CurrEstab'] as const
 
+const sources = [
+  {
+    file: 'snmp',
+    names: 'tcp*, udp_*, icmp_*',
+    groups: ['Tcp.', 'Udp.', 'Icmp.'],
+    parse: parseTable,
+    silent: [],
+  },
+  {
+    file: 'netstat',
+    names: 'tcpsyn_in, tcpack_in, tcpmisc_in',
+    groups: ['TcpExt.'],
+    parse: parseTable,
+    silent: [],
+  },
+  // Not there where IPv6 is switched off.
+  { file: 'snmp6', names: 'udp_*, icmp_*', groups: ['Udp6', 'Icmp6'], parse: parsePairs, silent: ['ENOENT'] },
+] as const
+
 /** Packets a second, from the kernel's own counters. */
 export class PacketProbe implements Probe {
   readonly name = 'packets'
@@ -47,16 +66,17 @@ export class PacketProbe implements Probe {
   read({ monotonicMs }: Moment): Reading {
     const draft = new Draft()
     const counters = new Map<string, number>()
-    const take = (file: string, names: string, parse: typeof parseTable, silent: readonly string[]) => {
-      for (const [name, value] of draft.parse(`${this.#proc}/net/${file}`, names, parse, silent) ?? [])
-        counters.set(name, value)
+    const broken: string[] = []
+    for (const { file, names, groups, parse, silent } of sources) {
+      const path = `${this.#proc}/net/${file}`
+      const problems = draft.problems.length
+      const found = draft.parse(path, names, parse, silent)
+      if (draft.problems.length > problems) broken.push(...groups)
+      for (const [name, value] of found ?? []) counters.set(name, value)
     }
-    take('snmp', 'tcp*, udp_*, icmp_*', parseTable, [])
-    take('netstat', 'tcpack_in', parseTable, [])
-    // Not there where IPv6 is switched off.
-    take('snmp6', 'udp_*, icmp_*', parsePairs, ['ENOENT'])
-
     for (const [name, parts] of Object.entries(packetCounters)) {
+      // A sum without the counters of a file that was not understood would be a wrong number.
+      if (parts.some((part) => broken.some((group) => part.startsWith(group)))) continue
       if (!counters.has(parts[0]!)) continue
       const present = parts.flatMap((part) => {
         const value = counters.get(part)
