@@ -1,0 +1,7 @@
+export { envData } from './env-data.ts'
+export { HandOverError } from './errors.ts'
+export { listening } from './listening.ts'
+export { moduleProtocol } from './module-protocol.ts'
+export { monitordName } from './names.ts'
+export type { HandedObservable, HandOver, WriterOptions, Written } from './types.ts'
+export { removeHandOver, writeHandOver } from './write.ts'
