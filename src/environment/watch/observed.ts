@@ -1,0 +1,91 @@
+import {
+  AnomalyGroup,
+  type Glance,
+  type Grouped,
+  type Leap,
+  LeapDetector,
+  ObservableModel,
+  RunningMinute,
+  type SlotClock,
+  type Verdict,
+} from '../model/index.ts'
+
+/** What a slot of five minutes came to. */
+export interface SlotOutcome {
+  verdict: Verdict
+  leap: Leap
+  /** Of an alarm: whether it is news. */
+  grouped: Grouped | undefined
+}
+
+/** One observable: the figures that come every few seconds, their five-minute means, and all that is made of both. */
+export class Observed {
+  readonly model: ObservableModel
+  readonly minute = new RunningMinute()
+  readonly group: AnomalyGroup
+  readonly leap: LeapDetector
+  /** The latest figure and when it came, ms since the epoch. */
+  value = Number.NaN
+  seenAt = 0
+  glanced: Glance | undefined
+  latest: SlotOutcome | undefined
+  #sum = 0
+  #count = 0
+
+  private constructor(model: ObservableModel, group: AnomalyGroup, leap: LeapDetector) {
+    this.model = model
+    this.group = group
+    this.leap = leap
+  }
+
+  static new(clock: SlotClock): Observed {
+    return new Observed(new ObservableModel(clock), new AnomalyGroup(), new LeapDetector())
+  }
+
+  /** @param saved what `save` gave; anything else is as nothing */
+  static from(model: ObservableModel, saved: unknown): Observed {
+    const { group, leap } = (saved ?? {}) as { group?: unknown; leap?: unknown }
+    return new Observed(model, AnomalyGroup.from(group), LeapDetector.from(leap))
+  }
+
+  save(): unknown {
+    return { group: this.group.save(), leap: this.leap.save() }
+  }
+
+  take(at: number, value: number): Glance {
+    this.value = value
+    this.seenAt = at
+    this.#sum += value
+    this.#count++
+    this.glanced = this.minute.glance(this.model, at, value)
+    return this.glanced
+  }
+
+  /** The mean of the slot that is over; the next one begins. Undefined: fewer figures came than `least`. */
+  closeSlot(least: number): number | undefined {
+    const mean = this.#count < least ? undefined : this.#sum / this.#count
+    this.dropSlot()
+    return mean
+  }
+
+  dropSlot(): void {
+    this.#sum = 0
+    this.#count = 0
+  }
+
+  /** Judges and learns a slot's mean. */
+  step(at: number, mean: number): SlotOutcome {
+    const verdict = this.model.step(at, mean)
+    const leap = verdict.skipped === undefined ? this.leap.step(mean) : undefined
+    this.latest = { verdict, leap, grouped: this.group.observe(verdict) }
+    return this.latest
+  }
+
+  /** Learns a slot again, after a restart: what it came to was said when it was new. */
+  relearn(at: number, mean: number): void {
+    const verdict = this.model.step(at, mean)
+    if (Number.isNaN(this.value)) this.value = mean
+    this.seenAt = at
+    this.latest = { verdict, leap: undefined, grouped: undefined }
+  }
+}

@@ -1,0 +1,54 @@
+import { className, howSure } from '../model/index.ts'
+import type { Observed } from './observed.ts'
+
+/** One observable as `lymph env show` has it. */
+export interface ObservableRow {
+  name: string
+  value: number
+  /** What this time of the week leads us to expect; absent while nothing is known. */
+  expected?: number
+  /** value - expected, in the observable's unit. */
+  deviation?: number
+  /** Standard deviations a Gaussian would be off for the same probability, with the sign of the deviation. */
+  sigma?: number
+  /** Residuals of two thirds of all samples are within this: one standard deviation, in its unit. */
+  spread?: number
+  /** The strongest class that holds of it; '' while nothing can be said. */
+  class: string
+  /** How sure, in words: `12 days; week slot in use`. */
+  sure: string
+  /** Score of the last slot; above 5.4 is an alarm. */
+  score?: number
+  /** The sample that was most like the last slot. */
+  precedent?: { at?: number; distance: number }
+  /** When it was measured last, ms since the epoch. */
+  at?: number
+}
+
+export function rowOf(name: string, observed: Observed): ObservableRow {
+  const { model, latest, glanced, value, seenAt } = observed
+  const verdict = latest?.verdict
+  const off = glanced?.known && glanced.level !== 'normal' ? glanced : undefined
+  const expected = model.expect(seenAt)
+  const row: ObservableRow = {
+    name,
+    value,
+    class: off ? className(name, off) : verdict ? className(name, verdict) : '',
+    sure: verdict ? howSure(verdict.sure) : 'the first five minutes are not over',
+    at: seenAt,
+  }
+  if (expected !== undefined) {
+    row.expected = expected
+    row.deviation = value - expected
+    if (model.bounds.known) row.spread = model.bounds.one(expected)
+  }
+  if (verdict && verdict.skipped === undefined) {
+    row.score = verdict.score
+    if (verdict.known) row.sigma = Math.sign(verdict.residual) * verdict.sigma
+    if (verdict.precedent) {
+      const { at, distance } = verdict.precedent
+      row.precedent = at === undefined ? { distance } : { at, distance }
+    }
+  }
+  return row
+}
