@@ -28,6 +28,7 @@ export const entries: readonly Entry[] = [
   ...group('What is normal:', {
     profile: 'profiles: list, look at, compare, decide about, move',
     set: "show or change pH's variables",
+    env: 'what the host measures of itself, and what is normal for each time of the week',
     trace: 'learn from and score recorded traces',
     incident: 'anomalies of one binary, grouped until quiet',
   }),

@@ -24,7 +24,7 @@ import { History } from './history.ts'
 import { Pace } from './pace.ts'
 import { Tail } from './tail.ts'
 import { Timeline } from './timeline.ts'
-import { type Direction, type Level, type Precedent, sigmaOf, type Verdict } from './verdict.ts'
+import { directionOf, type Level, type Precedent, sigmaOf, type Verdict } from './verdict.ts'
 import { SlotLearner, WeekShape } from './week.ts'
 
 const fade = 2 ** (-1 / IMPRESSION_HALF_LIFE)
@@ -74,6 +74,21 @@ export class ObservableModel {
   /** Samples learned. */
   get samples(): number {
     return this.history.seen
+  }
+
+  get pastFirstDay(): boolean {
+    return this.samples >= FIRST_DAY
+  }
+
+  /** What is expected at `at` (ms since the epoch); undefined while that time of day is unknown. Learns nothing. */
+  expect(at: number): number | undefined {
+    const known = this.shape.expect(this.clock.daySlot(at), this.clock.weekSlot(at))
+    return known ? this.shape.expected : undefined
+  }
+
+  /** Residuals beyond are strong (dev2); 0 while the bounds are not known. */
+  strongBound(expected: number): number {
+    return this.bounds.known ? this.bounds.two(expected) : 0
   }
 
   /** @param at ms since the epoch. Judges and learns. A sample that cannot be has `skipped` in its verdict. */
@@ -249,8 +264,3 @@ export class ObservableModel {
 }
 
 const within = (value: number, most: number) => Math.min(most, Math.max(-most, value))
-
-export function directionOf(residual: number): Direction {
-  if (residual > 0) return 'high'
-  return residual < 0 ? 'low' : 'normal'
-}

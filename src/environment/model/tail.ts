@@ -50,6 +50,11 @@ export class Tail {
     this.held = new Uint8Array(form.blocks)
   }
 
+  /** It has seen enough to say anything. */
+  get warm(): boolean {
+    return this.seen >= TAIL_WARM
+  }
+
   /**
    * Surprise of `f` in nats: minus the log of its upper tail probability; 0 for the ordinary, and while little is known.
    * @param floor the least scale of the tail: what counts as no difference

@@ -69,17 +69,31 @@ export interface Verdict {
 
 const levels: readonly Level[] = ['normal', 'dev1', 'dev2', 'dev3']
 
+export function directionOf(residual: number): Direction {
+  if (residual > 0) return 'high'
+  return residual < 0 ? 'low' : 'normal'
+}
+
+/** What `classNames` needs of a verdict or a glance. */
+export interface Judged {
+  direction: Direction
+  level: Level
+  anomalous: boolean
+  known: boolean
+  flat?: boolean
+}
+
 /**
- * Classes of a verdict on observable `name`. Cumulative, as CFEngine's are: dev3 is also dev2 and dev1. Nothing while the
- * model does not know enough. An anomaly at an expected value (its way there has no precedent) is `_normal_anomalous`.
+ * Classes of a verdict, or of a glance, on observable `name`. Cumulative, as CFEngine's are: dev3 is also dev2 and dev1.
+ * Nothing while the model does not know enough. An anomaly at an expected value (its way there has no precedent) is `_normal_anomalous`.
  * @param spelling `cfengine`: adds what cf-monitord says for the same, `<name>_high_normal` and `<name>_high_anomaly`
  */
 export function classNames(
   name: string,
-  verdict: Verdict,
+  verdict: Judged,
   spelling: 'lymph' | 'cfengine' = 'lymph',
 ): string[] {
-  if (!verdict.known || verdict.skipped !== undefined) return []
+  if (!verdict.known) return []
   const stem = `${canonify(name)}_${verdict.direction}`
   const names = [stem]
   const height = levels.indexOf(verdict.level)
@@ -94,8 +108,8 @@ export function classNames(
 }
 
 /** The strongest of `classNames`, for one column; '' while there is none. */
-export function className(name: string, verdict: Verdict): string {
-  if (!verdict.known || verdict.skipped !== undefined) return ''
+export function className(name: string, verdict: Judged): string {
+  if (!verdict.known) return ''
   const stem = `${canonify(name)}_${verdict.direction}`
   if (verdict.anomalous) return `${stem}_anomalous`
   if (verdict.level !== 'normal') return `${stem}_${verdict.level}`

@@ -60,7 +60,7 @@ const ownSchema = z
       context.addIssue({ code: 'custom', message, path: at })
     if (given.length !== 1)
       say(`${own.name}: ${given.join(' and ') || 'nothing to measure'}: give one of ${kinds.join(', ')}`)
-    if (own.command && !own.command[0]!.startsWith('/'))
+    if (own.command?.[0]?.startsWith('/') === false)
       say('a full path first: no shell and no PATH is searched', ['command'])
     if (own.number !== undefined && own.pattern === undefined)
       say(`${own.name}: a number in a file needs a pattern with one group`)

@@ -6,13 +6,14 @@ import { LoadProbe } from './load.ts'
 import { LogProbe } from './logs.ts'
 import { MemoryProbe } from './memory.ts'
 import { MountProbe } from './mounts.ts'
-import { CommandProbe } from './own-command.ts'
+import { CommandProbe, commandsAtOnce } from './own-command.ts'
 import { GrowthProbe, NumberProbe } from './own-files.ts'
 import { PacketProbe } from './packets.ts'
 import { readPorts } from './ports.ts'
 import { PressureProbe } from './pressure.ts'
 import { ProcessProbe } from './processes.ts'
 import { Sampler } from './sampler.ts'
+import { Slots } from './slots.ts'
 import { SocketProbe } from './sockets.ts'
 import { TemperatureProbe } from './temperatures.ts'
 import { hostPlaces, type Places, type Probe } from './types.ts'
@@ -39,6 +40,7 @@ export function hostSampler(options: HostSamplerOptions = {}): Sampler {
   const limit = config.max_observables
   const own = config.observables.slice(0, limit)
   const sockets = new SocketProbe(places, readPorts(ownPorts(own), portsFile))
+  const slots = new Slots(commandsAtOnce)
   const probes: Probe[] = [
     new ProcessProbe(places),
     new MountProbe(places),
@@ -53,15 +55,15 @@ export function hostSampler(options: HostSamplerOptions = {}): Sampler {
     new PacketProbe(places, () => sockets.connecting),
     new PressureProbe(places),
     new DetectorProbe(figures, config.binaries),
-    ...own.flatMap(ownProbe),
+    ...own.flatMap((observable) => ownProbe(observable, slots)),
   ]
   return new Sampler(probes, { measured: own.length, configured: config.observables.length, limit })
 }
 
 /** The probe of one of the operator's observables; none for a port, which the sockets' probe counts. */
-function ownProbe(own: OwnObservable): Probe[] {
+function ownProbe(own: OwnObservable, slots: Slots): Probe[] {
   if (own.growth !== undefined) return [new GrowthProbe(own)]
   if (own.number !== undefined) return [new NumberProbe(own)]
-  if (own.command !== undefined) return [new CommandProbe(own)]
+  if (own.command !== undefined) return [new CommandProbe(own, slots)]
   return []
 }

@@ -3,11 +3,11 @@ import type { OwnObservable } from './config.ts'
 import { reason } from './errors.ts'
 import { numberIn, textLimit } from './own-files.ts'
 import { Draft } from './reading.ts'
+import type { Slots } from './slots.ts'
 import type { Moment, Probe, Reading } from './types.ts'
 
-/** Commands that run at once, at most; the others wait for a later reading. */
-const runningLimit = 4
-let running = 0
+/** Commands that run at once, at most. */
+export const commandsAtOnce = 4
 
 type Outcome = { value: number } | { problem: string }
 
@@ -22,24 +22,29 @@ export class CommandProbe implements Probe {
   readonly #pattern: RegExp | undefined
   readonly #everyMs: number
   readonly #timeoutMs: number
+  readonly #slots: Slots
   #child: ChildProcess | undefined
   #startedMs: number | undefined
+  /** In line, or running. */
+  #busy = false
   #outcome: Outcome | undefined
 
-  constructor({ name, command, pattern, every, timeout }: OwnObservable) {
+  constructor({ name, command, pattern, every, timeout }: OwnObservable, slots: Slots) {
     this.name = name
     this.#argv = command!
     this.#pattern = pattern === undefined ? undefined : new RegExp(pattern, 'm')
     this.#everyMs = every
     this.#timeoutMs = timeout
+    this.#slots = slots
   }
 
   read({ monotonicMs }: Moment): Reading {
     const draft = new Draft()
     const due = this.#startedMs === undefined || monotonicMs - this.#startedMs >= this.#everyMs
-    if (due && !this.#child && running < runningLimit) {
+    if (due && !this.#busy) {
       this.#startedMs = monotonicMs
-      this.#start()
+      this.#busy = true
+      this.#slots.enter(this.#start)
     }
     const outcome = this.#outcome
     if (outcome && 'value' in outcome) draft.put(this.name, outcome.value)
@@ -49,22 +54,22 @@ export class CommandProbe implements Probe {
   }
 
   close(): void {
+    this.#slots.cancel(this.#start)
     this.#kill()
   }
 
-  #start(): void {
-    const [file, ...args] = this.#argv as [string, ...string[]]
+  readonly #start = (): void => {
     const output: Buffer[] = []
     let length = 0
     let ended: string | undefined
-    const child = spawn(file, args, {
-      cwd: '/',
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
-      stdio: ['ignore', 'pipe', 'ignore'],
-      detached: true,
-    })
+    let child: ReturnType<typeof start>
+    try {
+      child = start(this.#argv)
+    } catch (error) {
+      this.#done({ problem: `it cannot be started (${reason(error)})` })
+      return
+    }
     this.#child = child
-    running++
     const stop = (why: string) => {
       ended ??= why
       this.#kill()
@@ -85,17 +90,21 @@ export class CommandProbe implements Probe {
     const finish = (problem: string | undefined) => {
       if (this.#child !== child) return
       this.#child = undefined
-      running--
       clearTimeout(timer)
-      const value =
-        problem === undefined ? numberIn(Buffer.concat(output).toString(), this.#pattern) : undefined
-      if (value !== undefined) this.#outcome = { value }
-      else this.#outcome = { problem: problem ?? 'it printed no number' }
+      const text = Buffer.concat(output).toString()
+      const value = problem === undefined ? numberIn(text, this.#pattern) : undefined
+      this.#done(value === undefined ? { problem: problem ?? 'it printed no number' } : { value })
     }
     child.on('error', (error) => finish(`it cannot be started (${reason(error)})`))
     child.on('close', (code, signal) =>
       finish(ended ?? (code === 0 ? undefined : `it ended with ${signal ?? `exit status ${code}`}`)),
     )
+  }
+
+  #done(outcome: Outcome): void {
+    this.#outcome = outcome
+    this.#busy = false
+    this.#slots.leave()
   }
 
   #kill(): void {
@@ -107,4 +116,13 @@ export class CommandProbe implements Probe {
       // The group has ended by itself.
     }
   }
+}
+
+function start([file, ...args]: readonly string[]) {
+  return spawn(file!, args, {
+    cwd: '/',
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+    detached: true,
+  })
 }

@@ -37,8 +37,9 @@ export function readPorts(more: PortTable = new Map(), file = defaultPortsFile):
   }
   const checked = tableSchema.safeParse(value ?? {})
   if (!checked.success) {
-    const [issue] = checked.error.issues
-    throw new ProbeError(`ports ${file}: ${issue!.path.join('.') || 'the whole'}: ${issue!.message}`)
+    const issue = checked.error.issues[0] as z.core.$ZodIssue
+    const message = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message
+    throw new ProbeError(`ports ${file}: ${issue.path.join('.') || 'the whole'}: ${message}`)
   }
   const table = new Map(Object.entries(checked.data))
   for (const [service, ports] of more) {

@@ -1,0 +1,25 @@
+export { EnvironmentError, type EnvironmentErrorCode } from './errors.ts'
+export { DAY_NAMES, SlotClock, slotName } from './model/clock.ts'
+export { decodeModel, encodeModel } from './model/codec.ts'
+export { DAY_SLOTS, SLOT_MS, THRESHOLD, VALUE_MOST, WEEK_SLOTS } from './model/constants.ts'
+export { type FigureRow, weekFigure } from './model/figure.ts'
+export { AnomalyGroup, type Deviation, type Grouped } from './model/group.ts'
+export { type HostReport, HostWatch, type HostWatchSettings, hostWatchDefaults } from './model/host.ts'
+export { type Leap, LeapDetector } from './model/leap.ts'
+export { GLANCE_SURPRISE, type Glance, RunningMinute } from './model/minute.ts'
+export { ObservableModel } from './model/observable.ts'
+export { weekCsv, weekSvg } from './model/svg.ts'
+export {
+  className,
+  classNames,
+  type Direction,
+  howSure,
+  type Judged,
+  type Level,
+  type Precedent,
+  type Sure,
+  type Surprises,
+  sigmaOf,
+  type Verdict,
+} from './model/verdict.ts'
+export { csvHead, csvRow, REPLAY_THRESHOLD, type ReplayOptions, type ReplayRow, replay } from './replay.ts'
