@@ -51,6 +51,11 @@ export function compact(n: number | undefined): string {
   return Number.isInteger(n) ? String(n) : n.toFixed(1)
 }
 
+/** A measured figure, four digits that count: `0.001235`, `1.235e+9`; `-` for none. */
+export function figure(n: number | undefined): string {
+  return n === undefined || !Number.isFinite(n) ? '-' : String(Number(n.toPrecision(4)))
+}
+
 export function bytes(n: number): string {
   for (const [unit, size] of [
     ['GiB', 2 ** 30],

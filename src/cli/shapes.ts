@@ -1,4 +1,5 @@
 /** What the API answers (docs/reference/api.md). What is optional here, the daemon may leave out. */
+import type { FigureRow, HostReport, ObservableRow } from '#environment'
 import type { FleetBinary } from '#fleet'
 import type { Incident, Warning } from '#incidents'
 import type { Member, MeshStatus } from '#mesh'
@@ -65,3 +66,10 @@ export type MemberLine = Pick<
 export type MeshLine = MeshStatus
 
 export type FleetLine = FleetBinary
+
+export type EnvironmentReport = HostReport & { row: ObservableRow }
+
+export interface WeekAnswer {
+  rows: FigureRow[]
+  zone: string
+}

@@ -94,6 +94,11 @@ export function buildApi(host: Host): Hono {
   return api
 }
 
+function environmentOf(host: Host): NonNullable<Host['environment']> {
+  if (host.environment) return host.environment
+  throw new DaemonError('the environment is switched off: set environment.enabled in the config file', 4)
+}
+
 function localRoutes(api: Hono, host: Host): void {
   api.get('/status', (c) => c.json(host.status()))
   api.get('/processes', async (c) => c.json(await host.processes()))
@@ -136,6 +141,11 @@ function localRoutes(api: Hono, host: Host): void {
     return c.json(incident)
   })
   api.post('/incidents/:id/resolve', (c) => c.json(host.incidents.resolve(c.req.param('id'))))
+  api.get('/environment', (c) => c.json(environmentOf(host).rows()))
+  api.get('/environment/week', (c) => c.json(environmentOf(host).week(c.req.query('name') ?? '')))
+  api.get('/environment/reports', (c) => c.json(environmentOf(host).reports()))
+  api.get('/environment/load', (c) => c.json(environmentOf(host).load()))
+  api.get('/environment/hand-over', (c) => c.json(environmentOf(host).handOver()))
   api.get('/overhead', async (c) => c.json(await host.overhead()))
   api.get('/events/follow', (c) => followed(c, (signal) => host.followEvents.follow(signal)))
   api.post('/watch', async (c) => {

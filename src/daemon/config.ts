@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
+import { type EnvironmentConfig, environmentSchema } from './environment-config.ts'
 import { DaemonError, oneLine } from './errors.ts'
 import { type DaemonSettings, initialSettings, parseSeconds, parseSetting } from './settings.ts'
 
@@ -17,6 +18,7 @@ const schema = z.strictObject({
   incidents: z
     .strictObject({ quiet: z.union([z.string(), z.number()]).default('10m') })
     .default({ quiet: '10m' }),
+  environment: environmentSchema,
   never_delay: z.array(z.string().startsWith('/', 'a full path')).default([]),
 })
 
@@ -26,6 +28,7 @@ export interface Config {
   settings: DaemonSettings
   quietMs: number
   neverDelay: string[]
+  environment: EnvironmentConfig
 }
 
 export const defaultConfigFile = new URL('../../config/lymph.yaml', import.meta.url).pathname
@@ -62,7 +65,7 @@ export function readConfig(file = defaultConfigFile): Config {
     const path = unknown === undefined ? issue.path : [...issue.path, unknown]
     throw new DaemonError(`${place(path)}: ${path.join('.')}: ${issue.message}`)
   }
-  const { listen, host, settings: named, incidents, never_delay } = parsed.data
+  const { listen, host, settings: named, incidents, never_delay, environment } = parsed.data
   const settings = initialSettings()
   for (const [name, value] of Object.entries(named)) {
     try {
@@ -75,5 +78,5 @@ export function readConfig(file = defaultConfigFile): Config {
   const quiet = parseSeconds(String(incidents.quiet))
   if (quiet === undefined)
     throw new DaemonError(`${place(['incidents', 'quiet'])}: incidents.quiet: not a duration like 10m`)
-  return { listen, host, settings, quietMs: quiet * 1000, neverDelay: never_delay }
+  return { listen, host, settings, quietMs: quiet * 1000, neverDelay: never_delay, environment }
 }

@@ -2,6 +2,7 @@
  * The life of profiles: takes what a sensor tells, decides once a second what freezes and becomes normal, loads and
  * saves. Events are handled one after the other, in the order they came.
  */
+import type { DetectorFigures } from '#environment'
 import {
   countsOf,
   lifeMessages,
@@ -46,6 +47,9 @@ export class Detector {
   #queue: Promise<void> = Promise.resolve()
   #saveTimer: NodeJS.Timeout | undefined
   totals: SensorTotals | undefined
+  /** Since the start: anomalous calls, and binaries seen for the first time. */
+  #anomalies = 0
+  #newBinaries = 0
 
   constructor(ports: DetectorPorts) {
     this.#ports = ports
@@ -115,6 +119,7 @@ export class Detector {
         return
       case 'anomaly':
         tracked.changed = true
+        this.#anomalies++
         this.#ports.onAnomaly(event, tracked)
         return
       case 'normal-stopped':
@@ -147,6 +152,7 @@ export class Detector {
     const key = keyOf(tracked, settings().window)
     // A profile that came without a hash (learned from traces) is of whatever file stands there.
     const saved = (await saves.find(key)) ?? (await saves.find({ ...key, sha256: '' }))
+    if (!saved && !tracked.known) this.#newBinaries++
     if (saved) {
       await this.#restore(tracked, saved)
       messages.say(4, `read profile of ${key.binary}`)
@@ -292,5 +298,21 @@ export class Detector {
       const tracked = this.live.get(profile)
       return tracked ? [{ ...state, tracked }] : []
     })
+  }
+
+  /** What the environment measures of it. */
+  async figures(): Promise<DetectorFigures> {
+    const processes = await this.#ports.sensor.processes()
+    const callsByBinary = new Map<string, number>()
+    for (const { executable, counters } of this.live.list())
+      if (counters)
+        callsByBinary.set(executable.path, (callsByBinary.get(executable.path) ?? 0) + counters.calls)
+    return {
+      anomalies: this.#anomalies,
+      abnormalProcesses: processes.filter(({ lfc }) => lfc > 0).length,
+      newBinaries: this.#newBinaries,
+      delayed: this.totals?.delayedNow ?? 0,
+      callsByBinary,
+    }
   }
 }

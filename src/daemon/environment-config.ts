@@ -45,18 +45,20 @@ export const environmentSchema = z
     ...probeShape,
   })
   .prefault({})
-  .transform(({ enabled, interval, zone, hand_over, ...probes }): EnvironmentConfig => ({
-    enabled,
-    intervalMs: interval,
-    zone,
-    probes,
-    handOver: hand_over.map(({ format, folder, name, monitord_names }) => ({
-      format,
-      folder,
-      name: name ?? (format === 'env_data' ? 'env_data' : 'lymph.classes'),
-      monitordNames: monitord_names,
-    })),
-  }))
+  .transform(
+    ({ enabled, interval, zone, hand_over, ...probes }): EnvironmentConfig => ({
+      enabled,
+      intervalMs: interval,
+      zone,
+      probes,
+      handOver: hand_over.map(({ format, folder, name, monitord_names }) => ({
+        format,
+        folder,
+        name: name ?? (format === 'env_data' ? 'env_data' : 'lymph.classes'),
+        monitordNames: monitord_names,
+      })),
+    }),
+  )
 
 export interface EnvironmentConfig {
   enabled: boolean

@@ -6,6 +6,7 @@ import {
   type DetectorFigures,
   Environment,
   envData,
+  type FigureRow,
   type HandOver,
   type HostReport,
   hostSampler,
@@ -15,7 +16,6 @@ import {
   removeHandOver,
   SlotClock,
   weekFigure,
-  type WeekFigure,
   writeHandOver,
 } from '#environment'
 import type { KeyValue } from '#store'
@@ -141,10 +141,10 @@ export class EnvironmentLink {
   }
 
   /** @throws DaemonError for a name that nothing is measured of */
-  week(name: string): WeekFigure {
+  week(name: string): { rows: FigureRow[]; zone: string } {
     const observed = this.#environment.observed(name)
     if (!observed) throw new DaemonError(`no observable is called "${name}": see lymph env show`)
-    return weekFigure(name, observed.model)
+    return { rows: weekFigure(observed.model), zone: observed.model.clock.zone }
   }
 
   /** What a CFEngine agent is told now. */

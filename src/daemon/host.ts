@@ -9,6 +9,7 @@ import type { ProcessState, Sensor, SensorEvent } from '#sensor'
 import { openStore, type Store } from '#store'
 import type { Config } from './config.ts'
 import { Detector } from './detector.ts'
+import { EnvironmentLink } from './environment-link.ts'
 import { FleetLink, ownProfiles } from './fleet-link.ts'
 import { Followers } from './followers.ts'
 import { IncidentLink } from './incident-link.ts'
@@ -57,6 +58,8 @@ export class Host {
   readonly notices: string[] = []
   settings: DaemonSettings
   detector: Detector | undefined
+  /** Undefined: switched off by the config. */
+  environment: EnvironmentLink | undefined
   #timers: NodeJS.Timeout[] = []
 
   private constructor(options: HostOptions, store: Store) {
@@ -141,8 +144,26 @@ export class Host {
       })
       await this.detector.start()
     } else await this.#saves.readAll(this.settings, (line) => messages.say(1, line))
+    await this.#startEnvironment()
     this.#timers.push(setInterval(() => this.#keepHouse(), houseKeepingMs))
     this.#timers.push(setInterval(() => void this.fleet.announce(), digestEveryMs))
+  }
+
+  async #startEnvironment(): Promise<void> {
+    const { config, messages } = this.#options
+    if (!config.environment.enabled) return
+    this.environment = new EnvironmentLink({
+      config: config.environment,
+      keep: this.#store.keyValue('environment'),
+      classes: this.classes,
+      messages,
+      now: this.now,
+      figures: async () => this.detector?.figures(),
+      processesOf: async (binary) =>
+        (await this.processes()).filter((one) => one.binary === binary).map(({ pid }) => pid),
+      onReport: (report) => this.followEvents.tell({ type: 'environment', ...report }),
+    })
+    await this.environment.start()
   }
 
   /** A store that lost profiles gets them back from the files mirrored beside it. */
@@ -257,6 +278,7 @@ export class Host {
       classes: this.classes.at(this.now()).length,
       incidents: this.incidents.open().length,
       mesh: this.mesh.status(),
+      environment: this.environment?.status() ?? null,
       notices: this.notices,
       ...(totals ? { totals } : {}),
     }
@@ -278,6 +300,7 @@ export class Host {
 
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
+    await this.environment?.stop()
     this.followEvents.close()
     this.followWarnings.close()
     await this.detector?.stop()

@@ -1,4 +1,13 @@
 export { EnvironmentError, type EnvironmentErrorCode } from './errors.ts'
+export {
+  envData,
+  type HandOver,
+  HandOverError,
+  listening,
+  moduleProtocol,
+  removeHandOver,
+  writeHandOver,
+} from './handover/index.ts'
 export { DAY_NAMES, SlotClock, slotName } from './model/clock.ts'
 export { decodeModel, encodeModel } from './model/codec.ts'
 export { DAY_SLOTS, SLOT_MS, THRESHOLD, VALUE_MOST, WEEK_SLOTS } from './model/constants.ts'
@@ -22,4 +31,16 @@ export {
   sigmaOf,
   type Verdict,
 } from './model/verdict.ts'
+export {
+  binaryObservable,
+  type DetectorFigures,
+  hostSampler,
+  observables,
+  type ProbeConfig,
+  ProbeError,
+  probeShape,
+} from './probes/index.ts'
 export { csvHead, csvRow, REPLAY_THRESHOLD, type ReplayOptions, type ReplayRow, replay } from './replay.ts'
+export { Environment, type EnvironmentOptions } from './watch/environment.ts'
+export type { ObservableRow } from './watch/row.ts'
+export { type ClassPort, PERSISTENCE_MS } from './watch/spoken.ts'

@@ -42,6 +42,21 @@ export class AnomalyGroup {
   #sign = 0
   #standing: Deviation | undefined
 
+  /** @param saved what `save` gave; anything else is as a new group */
+  static from(saved: unknown): AnomalyGroup {
+    const group = new AnomalyGroup()
+    const { sign, standing } = (saved ?? {}) as { sign?: unknown; standing?: unknown }
+    if (typeof sign !== 'number' || !(Math.abs(sign) <= 1)) return group
+    group.#sign = sign
+    if (isDeviation(standing)) group.#standing = standing
+    return group
+  }
+
+  /** As JSON can hold it. */
+  save(): { sign: number; standing?: Deviation } {
+    return { sign: this.#sign, ...(this.#standing ? { standing: { ...this.#standing } } : {}) }
+  }
+
   get standing(): Readonly<Deviation> | undefined {
     return this.#standing
   }
@@ -92,6 +107,27 @@ export class AnomalyGroup {
     if (quiet <= QUIET_MS) return false
     return Math.abs(this.#sign) <= ONE_SIDED || quiet > LONGEST_QUIET_MS
   }
+}
+
+const numbers = [
+  'opened',
+  'lastAlarm',
+  'alarms',
+  'peak',
+  'peakAt',
+  'value',
+  'accepted',
+  'acceptances',
+] as const
+
+function isDeviation(value: unknown): value is Deviation {
+  if (typeof value !== 'object' || value === null) return false
+  const one = value as Partial<Deviation>
+  return (
+    numbers.every((name) => Number.isFinite(one[name])) &&
+    (one.expected === undefined || Number.isFinite(one.expected)) &&
+    (one.direction === 'high' || one.direction === 'low' || one.direction === 'normal')
+  )
 }
 
 function sideOf({ residual }: Verdict): Direction {

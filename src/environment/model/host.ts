@@ -65,6 +65,20 @@ export class HostWatch {
     this.#level = Math.min(this.#settings.most, Math.max(this.#settings.least, level))
   }
 
+  /** Goes on from what `save` gave; anything else is as nothing. */
+  restore(saved: unknown): void {
+    const { level, rate, last } = (saved ?? {}) as { level?: unknown; rate?: unknown; last?: unknown }
+    const { least, most } = this.#settings
+    if (typeof level === 'number' && level >= least && level <= most) this.#level = level
+    if (typeof rate === 'number' && rate >= 0 && rate <= OBSERVABLES_MOST) this.#rate = rate
+    if (typeof last === 'number' && Number.isFinite(last)) this.#last = last
+  }
+
+  /** As JSON can hold it. */
+  save(): { level: number; rate: number; last: number | null } {
+    return { level: this.#level, rate: this.#rate, last: Number.isNaN(this.#last) ? null : this.#last }
+  }
+
   /** The score an alarm is reported from. */
   get level(): number {
     return this.#level

@@ -22,6 +22,22 @@ export class LeapDetector {
   readonly #largest: Float64Array = new Float64Array(STRETCHES)
   #seen = 0
 
+  /** @param saved what `save` gave; anything else is as a new one */
+  static from(saved: unknown): LeapDetector {
+    const made = new LeapDetector()
+    const { ring, largest, seen } = (saved ?? {}) as { ring?: unknown; largest?: unknown; seen?: unknown }
+    if (!isNumbers(ring, RING) || !isNumbers(largest, STRETCHES) || !Number.isSafeInteger(seen)) return made
+    made.#ring.set(ring)
+    made.#largest.set(largest)
+    made.#seen = Math.max(0, seen as number)
+    return made
+  }
+
+  /** As JSON can hold it. */
+  save(): { ring: number[]; largest: number[]; seen: number } {
+    return { ring: [...this.#ring], largest: [...this.#largest], seen: this.#seen }
+  }
+
   /** The limit of |t| now. */
   get limit(): number {
     return Math.min(LIMIT_MOST, Math.max(LIMIT_LEAST, MARGIN * Math.max(...this.#largest)))
@@ -52,4 +68,8 @@ export class LeapDetector {
     const floor = Math.max(RELATIVE_FLOOR * Math.max(Math.abs(mean), Math.abs(value)), 1e-9)
     return (value - mean) / Math.sqrt((squares / (RING - 1)) * (1 + 1 / RING) + floor ** 2)
   }
+}
+
+function isNumbers(value: unknown, length: number): value is number[] {
+  return Array.isArray(value) && value.length === length && value.every((one) => Number.isFinite(one))
 }

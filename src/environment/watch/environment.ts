@@ -3,7 +3,9 @@
  * says classes, and keeps what it has learned. Told the time; the timers are the caller's.
  */
 import type { KeyValue } from '#store'
-import { type HostReport, HostWatch, SLOT_MS, type SlotClock } from '../model/index.ts'
+import type { SlotClock } from '../model/clock.ts'
+import { SLOT_MS } from '../model/constants.ts'
+import { type HostReport, HostWatch } from '../model/host.ts'
 import { entropyClasses, type Sample, type SamplerGauge } from '../probes/index.ts'
 import { EnvironmentKeep } from './keep.ts'
 import { Observed, type SlotOutcome } from './observed.ts'
@@ -103,7 +105,9 @@ export class Environment {
     const { clock, modelsLimit: limit = modelsLimit, say } = this.#options
     if (this.#observed.size >= limit) {
       if (this.#unmodelled.size === 0)
-        say(`environment: more than ${limit} observables: ${name} and those after it are shown and not judged`)
+        say(
+          `environment: more than ${limit} observables: ${name} and those after it are shown and not judged`,
+        )
       if (this.#unmodelled.size < 1000) this.#unmodelled.add(name)
       return undefined
     }
@@ -145,7 +149,12 @@ export class Environment {
 
   #judged(name: string, observed: Observed, { verdict, leap }: SlotOutcome): void {
     const names = namesOf(name, verdict)
-    if (leap) names.push(...namesOf(name, { ...verdict, level: 'normal', anomalous: false, flat: false, direction: leap }).map((stem) => `${stem}_ldt`))
+    if (leap)
+      names.push(
+        ...namesOf(name, { ...verdict, level: 'normal', anomalous: false, flat: false, direction: leap }).map(
+          (stem) => `${stem}_ldt`,
+        ),
+      )
     this.#spoken.say(name, names, true)
     if (verdict.anomalous) this.#options.onAnomalous?.(name, verdict.direction, verdict.at)
     const report = this.#watch.observe(name, verdict)

@@ -5,7 +5,8 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { KeyValue, KeyValueOperation } from '#store'
 import { EnvironmentError } from '../errors.ts'
-import { decodeModel, encodeModel, type ObservableModel } from '../model/index.ts'
+import { decodeModel, encodeModel } from '../model/codec.ts'
+import type { ObservableModel } from '../model/observable.ts'
 
 /** Slots in which every model is written once: six hours. */
 const ROUND = 72
@@ -92,7 +93,11 @@ export class EnvironmentKeep {
     ]
     const chosen = this.#choose(models)
     for (const name of chosen)
-      operations.push({ type: 'put', key: modelKey(name), value: packed(models.get(name) as ObservableModel, at) })
+      operations.push({
+        type: 'put',
+        key: modelKey(name),
+        value: packed(models.get(name) as ObservableModel, at),
+      })
     for (const name of this.#written.keys())
       if (!models.has(name)) operations.push({ type: 'del', key: modelKey(name) })
     const needed = this.#neededFrom(models, chosen, at)

@@ -1,14 +1,9 @@
-import {
-  AnomalyGroup,
-  type Glance,
-  type Grouped,
-  type Leap,
-  LeapDetector,
-  ObservableModel,
-  RunningMinute,
-  type SlotClock,
-  type Verdict,
-} from '../model/index.ts'
+import type { SlotClock } from '../model/clock.ts'
+import { AnomalyGroup, type Grouped } from '../model/group.ts'
+import { type Leap, LeapDetector } from '../model/leap.ts'
+import { type Glance, RunningMinute } from '../model/minute.ts'
+import { ObservableModel } from '../model/observable.ts'
+import type { Verdict } from '../model/verdict.ts'
 
 /** What a slot of five minutes came to. */
 export interface SlotOutcome {

@@ -1,4 +1,4 @@
-import { className, howSure } from '../model/index.ts'
+import { className, howSure } from '../model/verdict.ts'
 import type { Observed } from './observed.ts'
 
 /** One observable as `lymph env show` has it. */

@@ -1,6 +1,5 @@
+import { classNames, type Judged } from '../model/verdict.ts'
 import { aliases } from '../probes/index.ts'
-import { classNames, type Judged } from '../model/index.ts'
-
 
 /** CFEngine's CF_PERSISTENCE. */
 export const PERSISTENCE_MS = 600_000
