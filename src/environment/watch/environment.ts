@@ -6,7 +6,7 @@ import type { KeyValue } from '#store'
 import type { SlotClock } from '../model/clock.ts'
 import { SLOT_MS } from '../model/constants.ts'
 import { type HostReport, HostWatch } from '../model/host.ts'
-import { entropyClasses, type Sample, type SamplerGauge } from '../probes/index.ts'
+import { aliases, entropyClasses, type Sample, type SamplerGauge } from '../probes/index.ts'
 import { EnvironmentKeep } from './keep.ts'
 import { Observed, type SlotOutcome } from './observed.ts'
 import { type ObservableRow, rowOf } from './row.ts'
@@ -63,9 +63,10 @@ export class Environment {
     for (const line of problems) say(line)
     const small = (state ?? {}) as Partial<SmallState>
     this.#watch.restore(small.watch)
-    for (const [name, { model }] of models) {
+    for (const [name, learned] of models) {
+      const { model } = learned
       if (model.clock.zone === clock.zone)
-        this.#observed.set(name, Observed.from(model, small.observed?.[name]))
+        this.#observed.set(name, Observed.from(learned, small.observed?.[name]))
       else
         say(
           `environment: ${name} was learned by the clock of ${model.clock.zone}, and the config says ${clock.zone}: it is learned anew`,
@@ -95,7 +96,8 @@ export class Environment {
       this.#slot = slot
     }
     this.#sample = sample
-    for (const [name, value] of sample.values) this.#take(name, value, sample.at)
+    // The same figure under an old name: one model is enough for both.
+    for (const [name, value] of sample.values) if (!aliases.has(name)) this.#take(name, value, sample.at)
     this.#spoken.say('entropy', entropyClasses(sample.sockets), false)
   }
 
@@ -162,14 +164,15 @@ export class Environment {
   }
 
   #save(at: number, means: ReadonlyMap<string, number>): void {
-    const models = new Map([...this.#observed].map(([name, { model }]) => [name, model]))
     const state: SmallState = {
       watch: this.#watch.save(),
       observed: Object.fromEntries([...this.#observed].map(([name, observed]) => [name, observed.save()])),
     }
+    // Now, while the models are of this slot.
+    const write = this.#keep.prepare(at, means, this.#observed, state)
     this.#saving = this.#saving.then(async () => {
       try {
-        await this.#keep.save(at, means, models, state)
+        await write()
       } catch (error) {
         this.#options.say(
           `environment: the slot is not saved: ${(error as Error).message}; it is learned, and lost if the daemon ends`,
@@ -183,7 +186,7 @@ export class Environment {
     const values = this.#sample?.values ?? new Map<string, number>()
     const names = new Set([...values.keys(), ...this.#observed.keys()])
     return [...names].sort().map((name) => {
-      const observed = this.#observed.get(name)
+      const observed = this.observed(name)
       return observed
         ? rowOf(name, observed)
         : { name, value: values.get(name) as number, class: '', sure: 'not judged: too many observables' }
@@ -192,7 +195,7 @@ export class Environment {
 
   /** The model of one observable: for the figure of its week. */
   observed(name: string): Observed | undefined {
-    return this.#observed.get(name)
+    return this.#observed.get(aliases.get(name) ?? name)
   }
 
   /** Ports somebody listens on, at the latest sample. */
@@ -207,6 +210,11 @@ export class Environment {
       unmodelled: this.#unmodelled.size,
       sampler: this.#options.sampler.gauge(),
     }
+  }
+
+  /** Resolves when every slot that is over has been written. */
+  saved(): Promise<void> {
+    return this.#saving
   }
 
   /** The slot that is being filled is lost; every one before it is kept. */

@@ -5,7 +5,8 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { KeyValue, KeyValueOperation } from '#store'
 import { EnvironmentError } from '../errors.ts'
-import { decodeModel, encodeModel } from '../model/codec.ts'
+import { decodeMinute, decodeModel, encodeMinute, encodeModel } from '../model/codec.ts'
+import type { RunningMinute } from '../model/minute.ts'
 import type { ObservableModel } from '../model/observable.ts'
 
 /** Slots in which every model is written once: six hours. */
@@ -20,8 +21,13 @@ const modelKey = (name: string) => `model:${name}`
 const slotKey = (at: number) => `slot:${String(at).padStart(16, '0')}`
 const stateKey = 'state'
 
-export interface KeptModel {
+/** What is written of one observable at a time. */
+export interface Learned {
   model: ObservableModel
+  minute: RunningMinute
+}
+
+export interface KeptModel extends Learned {
   /** The last slot it has learned, ms since the epoch. */
   until: number
 }
@@ -63,10 +69,8 @@ export class EnvironmentKeep {
     if (key === stateKey) kept.state = JSON.parse(Buffer.from(value).toString())
     else if (key.startsWith('model:')) {
       const name = key.slice('model:'.length)
-      const until = new DataView(value.buffer, value.byteOffset, value.length).getFloat64(0)
-      if (!Number.isSafeInteger(until)) throw new EnvironmentError('damaged', 'it does not say of when it is')
-      const model = decodeModel(inflateRawSync(value.subarray(8), { maxOutputLength: MODEL_BYTES }))
-      kept.models.set(name, { model, until })
+      const { until, ...learned } = unpacked(value)
+      kept.models.set(name, { until, ...learned })
       this.#written.set(name, until)
     } else if (key.startsWith('slot:')) {
       const at = Number(key.slice('slot:'.length))
@@ -77,16 +81,17 @@ export class EnvironmentKeep {
   }
 
   /**
-   * One batch, on the disk when it resolves: the means of a slot, some models, the small state.
+   * The means of a slot, some models and the small state as they are now: what comes back writes them, in one batch
+   * that is on the disk when it resolves.
    * @param at the slot, ms since the epoch
    * @param models all there are, each having learned this slot
    */
-  async save(
+  prepare(
     at: number,
     means: ReadonlyMap<string, number>,
-    models: ReadonlyMap<string, ObservableModel>,
+    models: ReadonlyMap<string, Learned>,
     state: unknown,
-  ): Promise<void> {
+  ): () => Promise<void> {
     const operations: KeyValueOperation[] = [
       { type: 'put', key: slotKey(at), value: json(Object.fromEntries(means)) },
       { type: 'put', key: stateKey, value: json(state) },
@@ -96,22 +101,23 @@ export class EnvironmentKeep {
       operations.push({
         type: 'put',
         key: modelKey(name),
-        value: packed(models.get(name) as ObservableModel, at),
+        value: packed(models.get(name) as Learned, at),
       })
-    for (const name of this.#written.keys())
-      if (!models.has(name)) operations.push({ type: 'del', key: modelKey(name) })
+    const gone = [...this.#written.keys()].filter((name) => !models.has(name))
+    for (const name of gone) operations.push({ type: 'del', key: modelKey(name) })
     const needed = this.#neededFrom(models, chosen, at)
-    const over = this.#slots.filter((slot) => slot <= needed)
-    for (const slot of over) operations.push({ type: 'del', key: slotKey(slot) })
-    await this.#store.batch(operations, { sync: true })
+    for (const slot of this.#slots) if (slot <= needed) operations.push({ type: 'del', key: slotKey(slot) })
 
-    for (const name of chosen) this.#written.set(name, at)
-    for (const name of this.#written.keys()) if (!models.has(name)) this.#written.delete(name)
-    this.#slots.splice(0, this.#slots.length, ...this.#slots.filter((slot) => slot > needed), at)
+    return async () => {
+      await this.#store.batch(operations, { sync: true })
+      for (const name of chosen) this.#written.set(name, at)
+      for (const name of gone) this.#written.delete(name)
+      this.#slots.splice(0, this.#slots.length, ...this.#slots.filter((slot) => slot > needed), at)
+    }
   }
 
   /** Those whose writing is longest ago, new ones first. */
-  #choose(models: ReadonlyMap<string, ObservableModel>): string[] {
+  #choose(models: ReadonlyMap<string, Learned>): string[] {
     const fresh = [...models.keys()].filter((name) => !this.#written.has(name)).slice(0, NEW_AT_ONCE)
     const many = Math.max(0, Math.ceil(models.size / ROUND) - fresh.length)
     const old = [...models.keys()]
@@ -121,7 +127,7 @@ export class EnvironmentKeep {
   }
 
   /** Slots up to this one are in every model that is written. */
-  #neededFrom(models: ReadonlyMap<string, ObservableModel>, chosen: readonly string[], at: number): number {
+  #neededFrom(models: ReadonlyMap<string, Learned>, chosen: readonly string[], at: number): number {
     const writing = new Set(chosen)
     let least = at
     for (const name of models.keys()) {
@@ -135,10 +141,20 @@ export class EnvironmentKeep {
 
 const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value))
 
-function packed(model: ObservableModel, at: number): Uint8Array {
-  const body = deflateRawSync(encodeModel(model), { level: 3 })
-  const bytes = new Uint8Array(8 + body.length)
-  new DataView(bytes.buffer).setFloat64(0, at)
-  bytes.set(body, 8)
-  return bytes
+/** When (8 bytes), the length of the fast path's part (4), both parts deflated. */
+function packed({ model, minute }: Learned, at: number): Uint8Array {
+  const fast = encodeMinute(minute)
+  const head = Buffer.alloc(12)
+  head.writeDoubleLE(at, 0)
+  head.writeUInt32LE(fast.length, 8)
+  return Buffer.concat([head, deflateRawSync(Buffer.concat([fast, encodeModel(model)]), { level: 3 })])
+}
+
+function unpacked(bytes: Uint8Array): KeptModel {
+  const head = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const until = bytes.length < 12 ? Number.NaN : head.getFloat64(0, true)
+  if (!Number.isSafeInteger(until)) throw new EnvironmentError('damaged', 'it does not say of when it is')
+  const body = inflateRawSync(bytes.subarray(12), { maxOutputLength: MODEL_BYTES })
+  const fast = Math.min(body.length, head.getUint32(8, true))
+  return { until, minute: decodeMinute(body.subarray(0, fast)), model: decodeModel(body.subarray(fast)) }
 }

@@ -16,7 +16,7 @@ export interface SlotOutcome {
 /** One observable: the figures that come every few seconds, their five-minute means, and all that is made of both. */
 export class Observed {
   readonly model: ObservableModel
-  readonly minute = new RunningMinute()
+  readonly minute: RunningMinute
   readonly group: AnomalyGroup
   readonly leap: LeapDetector
   /** The latest figure and when it came, ms since the epoch. */
@@ -27,20 +27,26 @@ export class Observed {
   #sum = 0
   #count = 0
 
-  private constructor(model: ObservableModel, group: AnomalyGroup, leap: LeapDetector) {
+  private constructor(
+    { model, minute }: Pick<Observed, 'model' | 'minute'>,
+    group: AnomalyGroup,
+    leap: LeapDetector,
+  ) {
     this.model = model
+    this.minute = minute
     this.group = group
     this.leap = leap
   }
 
   static new(clock: SlotClock): Observed {
-    return new Observed(new ObservableModel(clock), new AnomalyGroup(), new LeapDetector())
+    const learned = { model: new ObservableModel(clock), minute: new RunningMinute() }
+    return new Observed(learned, new AnomalyGroup(), new LeapDetector())
   }
 
   /** @param saved what `save` gave; anything else is as nothing */
-  static from(model: ObservableModel, saved: unknown): Observed {
+  static from(learned: Pick<Observed, 'model' | 'minute'>, saved: unknown): Observed {
     const { group, leap } = (saved ?? {}) as { group?: unknown; leap?: unknown }
-    return new Observed(model, AnomalyGroup.from(group), LeapDetector.from(leap))
+    return new Observed(learned, AnomalyGroup.from(group), LeapDetector.from(leap))
   }
 
   save(): unknown {
