@@ -5,6 +5,7 @@ const SPAN = BACKGROUND + 2
 /** The running sum is taken anew so often, so that one huge value cannot leave its rounding error in it. */
 const BLOCK = 256
 const SHARE = 1 / BACKGROUND
+const ROUNDING = 1 + 1e-12
 
 /** The last 8 weeks of samples, and where in them something like now has been before. */
 export class History {
@@ -85,6 +86,8 @@ export class History {
         const p3 = sum * SHARE
         sum += p2 - x[i - SPAN + 1]!
         const d1 = Math.abs(u1 - p1)
+        // Nearly every place is out by its first difference alone, and costs no division.
+        if (d1 >= b && d1 > share * (w1 + Math.abs(p1)) * ROUNDING) continue
         const d2 = Math.abs(u2 - p2)
         const d3 = Math.abs(u3 - p3)
         const d = d1 + d2 + d3

@@ -96,6 +96,8 @@ export class HostWatch {
     }
     if (!this.#together.includes(name) && this.#together.length < 32) this.#together.push(name)
     this.#rate += TOGETHER_MS / LEARN_MS
+    // A working day that goes like a Sunday is a holiday: a class, and nothing to call a person for.
+    if (verdict.goesLike !== undefined && verdict.residual < 0) return undefined
     if (verdict.score > this.#level) return this.#report(name, verdict.at, verdict.score, 'strong')
     if (poissonTail(this.#together.length, this.#rate) < JOINT)
       return this.#report(name, verdict.at, verdict.score, 'joint')

@@ -1,5 +1,5 @@
 import { Bounds } from './bounds.ts'
-import type { SlotClock } from './clock.ts'
+import { DAY_NAMES, type SlotClock } from './clock.ts'
 import {
   DEV3_SURPRISE,
   FIRST_DAY,
@@ -21,6 +21,7 @@ import {
   WEEK_SLOTS,
 } from './constants.ts'
 import { History } from './history.ts'
+import { likeDay } from './likeness.ts'
 import { Pace } from './pace.ts'
 import { Tail } from './tail.ts'
 import { Timeline } from './timeline.ts'
@@ -146,6 +147,10 @@ export class ObservableModel {
     }
     if (expects) verdict.expected = expected
     if (compared) verdict.precedent = this.#precedent()
+    if (high || level !== 'normal') {
+      const day = likeDay(shape, history, weekSlot, this.pace.usual, bound)
+      if (day !== undefined) verdict.goesLike = DAY_NAMES[day]!
+    }
 
     if (expects) {
       tails.r.learn(Math.abs(r))
@@ -173,7 +178,7 @@ export class ObservableModel {
     const n = this.history.seen + 1
     const share = 1 / Math.min(n, MEMORY)
     const most =
-      n <= FIRST_DAY
+      n === 1
         ? Number.POSITIVE_INFINITY
         : SCALE_MOST * Math.max(scalars.deviation, RELATIVE_FLOOR * Math.abs(scalars.mean), 1e-9)
     scalars.mean += within(x - scalars.mean, most) * share
@@ -193,8 +198,9 @@ export class ObservableModel {
 
   /** What a strong deviation is, by what came before the sample. */
   #bound(expected: number): number {
-    if (!this.bounds.known) return Number.POSITIVE_INFINITY
-    return Math.max(this.bounds.two(expected), (LEARN_DEVIATIONS / LEARN_BOUNDS) * this.scalars.deviation)
+    const { deviation } = this.scalars
+    if (!this.bounds.known) return Math.max(LEARN_DEVIATIONS * deviation, RELATIVE_FLOOR * Math.abs(expected))
+    return Math.max(this.bounds.two(expected), (LEARN_DEVIATIONS / LEARN_BOUNDS) * deviation)
   }
 
   /** Accepts a new level when residuals have had one sign for two days. @returns what was added to every slot, or 0 */

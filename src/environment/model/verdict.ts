@@ -1,5 +1,6 @@
 /** What the model says of one sample, and the names of the classes that follow. */
 import { canonify } from '#classes'
+import type { DAY_NAMES } from './clock.ts'
 import { DAY_PRIOR } from './constants.ts'
 
 export type Direction = 'high' | 'low' | 'normal'
@@ -62,6 +63,8 @@ export interface Verdict {
   precedent?: Precedent
   /** By how much the expectation was moved as a whole, because everything had been off for two days. */
   acceptedLevel?: number
+  /** The last two hours go like those of this other day of the week: a holiday. Looked up from dev1 on. */
+  goesLike?: (typeof DAY_NAMES)[number]
   sure: Sure
   /** Why the sample was neither judged nor learned: one line. All else is empty then. */
   skipped?: string

@@ -25,6 +25,8 @@ export class WeekShape {
   daySeen = 0
   weekSeen = 0
   expected = Number.NaN
+  /** And what the week's slots alone would say. */
+  weekExpected = Number.NaN
 
   constructor() {
     this.dayMeans = new Float32Array(DAY_SLOTS)
@@ -54,13 +56,14 @@ export class WeekShape {
     }
     this.daySeen = visits / kernelSum
     this.weekSeen = weekVisits / kernelSum
+    this.weekExpected = weekSum / weekVisits
     if (this.daySeen <= KNOWN_LEAST) {
       this.expected = Number.NaN
       return false
     }
     const say = Math.max(0, this.weekSeen - 1)
     const day = sum / visits
-    this.expected = say > 0 ? (say * (weekSum / weekVisits) + DAY_PRIOR * day) / (say + DAY_PRIOR) : day
+    this.expected = say > 0 ? (say * this.weekExpected + DAY_PRIOR * day) / (say + DAY_PRIOR) : day
     return true
   }
 
