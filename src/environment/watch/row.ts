@@ -34,7 +34,7 @@ export function rowOf(name: string, observed: Observed): ObservableRow {
     name,
     value,
     class: off ? className(name, off) : verdict ? className(name, verdict) : '',
-    sure: verdict ? howSure(verdict.sure) : 'the first five minutes are not over',
+    sure: sureOf(model),
     at: seenAt,
   }
   if (expected !== undefined) {
@@ -51,4 +51,10 @@ export function rowOf(name: string, observed: Observed): ObservableRow {
     }
   }
   return row
+}
+
+/** Of the time of week the model was asked about last. */
+function sureOf({ samples, shape }: Observed['model']): string {
+  if (samples === 0) return 'the first five minutes are not over'
+  return howSure({ samples, daySlot: shape.daySeen, weekSlot: shape.weekSeen })
 }
