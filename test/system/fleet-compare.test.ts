@@ -91,8 +91,12 @@ describe('fleet compare', { skip }, () => {
         assert.ok(Math.abs((found.distance[one]?.[two] ?? 9) - jaccard) < 1e-9)
     }
 
-    const told = await lymph(['--state', beta, 'fleet', 'compare', helper])
-    assert.equal(told.code, 0, told.err)
+    // Unnamed, who has it is known from the digests, which go out every few seconds.
+    const told = await until('a digest of alpha on beta', async () => {
+      const now = await lymph(['--state', beta, 'fleet', 'compare', helper])
+      assert.equal(now.code, 0, now.err)
+      return now.out.includes('alpha') ? now : undefined
+    })
     for (const name of ['alpha', 'beta'] as const) {
       assert.ok(told.out.includes(`only on ${name}: ${only[name].size} pairs`), told.out)
       const part = told.out.split(`only on ${name}:`)[1]?.split('only on')[0] ?? ''
