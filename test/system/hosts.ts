@@ -1,7 +1,15 @@
 /** Hosts as their user starts them: through scripts/lymph, each with a state folder; whatever a test leaves is ended. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -59,7 +67,9 @@ export async function ask<T>(state: string, args: readonly string[], options: Ru
 
 /** A folder that every user may enter, removed by `end`. */
 export function scratchFolder(name: string): string {
-  return realpathSync(mkdtempSync(join(tmpdir(), `lymph-${name}-`)))
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), `lymph-${name}-`)))
+  chmodSync(folder, 0o755)
+  return folder
 }
 
 /** A command of lymph that goes on until it is ended: `up`, `sensor`, `warnings --follow`. */
