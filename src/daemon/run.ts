@@ -1,7 +1,7 @@
 /** The daemon as a process: opens the host, gives up root once everything is loaded, serves the API until it is told to stop. */
 import { writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { SensorClient, SensorRefusedError } from '#sensor'
+import { SensorClient, SensorGoneError, SensorRefusedError } from '#sensor'
 import { serveApi } from './api.ts'
 import { readConfig } from './config.ts'
 import { exitOf, oneLine } from './errors.ts'
@@ -42,17 +42,25 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     else if (note.fatal !== undefined) process.stderr.write(`error: lymph daemon: ${note.fatal}\n`)
   }
   const stop = Promise.withResolvers<void>()
+  let stopped = false
+  let sensor: SensorClient | undefined
+  // A sensor that does not come is waited for no longer.
+  const halt = () => {
+    stopped = true
+    stop.resolve()
+    if (sensor && !sensor.connected) void sensor.stop()
+  }
   try {
     const config = readConfig(options.configFile)
     // All paths are relative from here: a long state path still gives a short socket path, and the folders above it
     // need not be open to the daemon's user.
     process.chdir(prepareState(options.state))
     dropPrivileges()
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.resolve())
-    for (const event of ['end', 'error', 'close']) up?.on(event, () => stop.resolve())
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, halt)
+    for (const event of ['end', 'error', 'close']) up?.on(event, halt)
     up?.resume()
     const messages = openMessages(config.settings.logLevel, `${stateNames.log}/lymph.log`)
-    const sensor = options.sensor
+    sensor = options.sensor
       ? new SensorClient(stateNames.sensorSocket, { log: (line) => messages.say(2, line) })
       : undefined
     const host = await Host.open({
@@ -72,6 +80,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     messages.close()
     return 0
   } catch (error) {
+    if (stopped && error instanceof SensorGoneError) return 0
     // `up` hears from the sensor itself that it cannot watch, and starts this one anew, without it.
     if (up && error instanceof SensorRefusedError) tell({ sensorRefused: true })
     else tell({ fatal: oneLine(error), exit: exitOf(error) })

@@ -37,11 +37,15 @@ export async function runUp(options: UpOptions): Promise<number> {
   const state = prepareState(options.state)
   const claims = [claimState(state)]
   const { promise: finished, resolve: finish, reject: fail } = Promise.withResolvers<number>()
-  const onSignal = () => finish(0)
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (!ending) options.say(`ends: ${signal}`)
+    ending = true
+    finish(0)
+  }
+  let ending = false
   for (const signal of signals) process.on(signal, onSignal)
   let sensor: SensorChild | undefined
   let daemon: Child | undefined
-  let ending = false
   let replacing = Promise.resolve()
   let wasReady = false
   const startDaemon = (sensed: boolean) => {

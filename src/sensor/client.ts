@@ -234,6 +234,8 @@ export class SensorClient implements Sensor {
     this.#stopped = true
     this.#ready = false
     clearTimeout(this.#retry)
+    this.#firstStart?.reject(new SensorGoneError('it was given up before it came'))
+    this.#firstStart = undefined
     const socket = this.#socket
     if (!socket || socket.destroyed) return
     await new Promise<void>((resolve) => {

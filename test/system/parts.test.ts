@@ -1,12 +1,23 @@
 /** The parts of a host by themselves, and what `up` does when one of them cannot go on. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { noKernel } from '../sensor/kernel/available.ts'
-import { alive, ask, Cleanup, childrenOf, freePort, loopback, lymph, programsOf, until } from './hosts.ts'
+import {
+  alive,
+  ask,
+  Cleanup,
+  childrenOf,
+  freePort,
+  loopback,
+  lymph,
+  pause,
+  programsOf,
+  until,
+} from './hosts.ts'
 
 const noSensor = (await noKernel()) ?? false
 const oneLine = (text: string) => assert.equal(text.trimEnd().split('\n').length, 1, text)
@@ -111,6 +122,22 @@ describe('a sensor that cannot watch', { skip: noSensor }, () => {
       assert.equal(childrenOf(up.pid).length, 1)
       assert.equal(await up.end(), 0)
     })
+})
+
+describe('a sensor that does not come', () => {
+  const cleanup = new Cleanup()
+  after(() => cleanup.end())
+  const folder = cleanup.folder('waited')
+
+  it('is waited for until the daemon is told to end, which it then does', async () => {
+    const state = join(folder, 'state')
+    const daemon = cleanup.live(['--state', state, 'daemon', '--listen', await loopback()])
+    await until('the store is open', () => existsSync(join(state, 'store/pid')) || undefined)
+    await pause(1000)
+    assert.deepEqual(daemon.lines, [], 'it is not ready without the sensor it was told to have')
+    assert.equal(await daemon.end(), 0)
+    assert.deepEqual(daemon.lines, [])
+  })
 })
 
 describe('what up cannot go on with', () => {
