@@ -54,6 +54,8 @@ test('the SVG is well-formed whatever the name, and with nothing learned', () =>
   wellFormed(svg)
   assert.ok(!svg.includes('NaN') && !svg.includes('Infinity'))
   assert.match(svg, /class="bars"/)
+  for (const [, x, y] of svg.matchAll(/[ML](\d+\.\d) (-?\d+\.\d)/g))
+    assert.ok(Number(x) >= 76 && Number(x) <= 1064 && Number(y) >= 40 && Number(y) <= 364, `${x} ${y}`)
   assert.match(svg, /class="mean" d="M76\.0 /)
 })
 
