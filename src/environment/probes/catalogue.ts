@@ -63,7 +63,11 @@ export const observables: readonly ObservableKind[] = [
   },
   { name: 'tcpmisc_in', unit: '1/s', meaning: 'other segments received: InSegs - tcpsyn_in - tcpack_in' },
   { name: 'tcpmisc_out', unit: '1/s', meaning: 'other segments sent: OutSegs - tcpsyn_out - tcpfin_out' },
-  { name: 'udp_in', unit: '1/s', meaning: 'InDatagrams + NoPorts + InErrors of UDP, IPv4 and IPv6' },
+  {
+    name: 'udp_in',
+    unit: '1/s',
+    meaning: 'InDatagrams (taken by a program) + NoPorts + InErrors of UDP, IPv4 and IPv6',
+  },
   { name: 'udp_out', unit: '1/s', meaning: 'OutDatagrams of UDP, IPv4 and IPv6' },
   { name: 'icmp_in', unit: '1/s', meaning: 'InMsgs of ICMP and ICMPv6' },
   { name: 'icmp_out', unit: '1/s', meaning: 'OutMsgs of ICMP and ICMPv6' },

@@ -76,18 +76,7 @@ tcp4_port_addr[22]=0.0.0.0
   })
 
   it('numbers: two decimals, small ones three that count, none of what is no number', () => {
-    const values = [
-      0,
-      -0,
-      1e-12,
-      0.1,
-      0.0999,
-      -0.00123456,
-      1e9,
-      Number.NaN,
-      Number.POSITIVE_INFINITY,
-      1e300,
-    ]
+    const values = [0, -0, 1e-12, 0.1, 0.0999, -0.00123456, 1e9, Number.NaN, Number.POSITIVE_INFINITY, 1e300]
     const observables = values.map((value, i) => ({ name: `o${i}`, value, expected: value }))
     const { text, dropped } = envData({ at, classes: [], observables, lists: {} })
     const found = [...text.matchAll(/^value_o\d=(.*)$/gm)].map(([, value]) => value)
