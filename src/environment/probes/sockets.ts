@@ -2,7 +2,7 @@ import { reason } from './errors.ts'
 import type { PortTable } from './ports.ts'
 import { Draft, unreadable } from './reading.ts'
 import { addressLimit, listenerLimit, type ServiceOfPort, SocketCount } from './socket-count.ts'
-import { SocketGate } from './socket-gate.ts'
+import { SocketSigns } from './socket-signs.ts'
 import { scanSockets } from './socket-table.ts'
 import type { Listener, Moment, Places, Probe, Reading } from './types.ts'
 
@@ -31,12 +31,12 @@ export class SocketProbe implements Probe {
   readonly #net: string
   readonly #services: readonly string[]
   readonly #serviceOf: ServiceOfPort = new Uint16Array(65_536)
-  readonly #gate: SocketGate
+  readonly #signs: SocketSigns
   readonly #kept = new Map<Listener['protocol'], Kept>()
 
   constructor({ proc }: Places, ports: PortTable) {
     this.#net = `${proc}/net`
-    this.#gate = new SocketGate(this.#net)
+    this.#signs = new SocketSigns(this.#net)
     this.#services = [...ports.keys()]
     for (const [index, service] of this.#services.entries())
       for (const port of ports.get(service) ?? []) this.#serviceOf[port] = index + 1
@@ -51,9 +51,9 @@ export class SocketProbe implements Probe {
 
   read(_now: Moment): Reading {
     const draft = new Draft()
-    const due: Partial<Record<Listener['protocol'], boolean>> = this.#gate.due()
+    const changed = this.#signs.changed()
     for (const { protocol, file } of tables) {
-      if (due[protocol] === false && this.#kept.has(protocol)) continue
+      if (!changed && file.startsWith('tcp') && this.#kept.has(protocol)) continue
       if (!this.#scan(protocol, `${this.#net}/${file}`, draft)) {
         // Some tables of four are a wrong number.
         this.#kept.clear()
