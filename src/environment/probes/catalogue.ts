@@ -94,3 +94,20 @@ export const observables: readonly ObservableKind[] = [
     meaning: 'system calls of a binary of environment.binaries: ph_usr_sbin_nginx',
   },
 ]
+
+const patterns: readonly [RegExp, string][] = [
+  [/^diskfree_/, 'diskfree_MOUNT'],
+  [/^cpu\d+$/, 'cpuN'],
+  [/^temp\d+$/, 'tempN'],
+  [/^ph_/, 'ph_BINARY'],
+  [/_in$/, 'SERVICE_in'],
+  [/_out$/, 'SERVICE_out'],
+]
+
+/** What an observable of this name is; undefined for the operator's own. */
+export function kindOf(name: string): ObservableKind | undefined {
+  const wanted = observables.some((kind) => kind.name === name)
+    ? name
+    : patterns.find(([pattern]) => pattern.test(name))?.[1]
+  return observables.find((kind) => kind.name === wanted)
+}
