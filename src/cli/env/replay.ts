@@ -63,7 +63,8 @@ async function* asJson(rows: AsyncIterable<ReplayRow>, name: string, file: strin
   let before = '[\n'
   for await (const row of noted(rows, file)) {
     const { verdict } = row
-    const { expected, residual, sigma, surprises, score, acceptedLevel, precedent, skipped } = verdict
+    const { expected, residual, sigma, surprises, score, acceptedLevel, precedent, goesLike, skipped } =
+      verdict
     const said = {
       timestamp: row.timestamp,
       value: verdict.value,
@@ -77,6 +78,7 @@ async function* asJson(rows: AsyncIterable<ReplayRow>, name: string, file: strin
       surprise: score,
       precedent,
       acceptedLevel,
+      goesLike,
       sure: howSure(verdict.sure),
       skipped,
     }

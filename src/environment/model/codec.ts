@@ -101,9 +101,11 @@ function check(holds: boolean, what: string): asserts holds {
 }
 
 const LIMIT = Number.MAX_SAFE_INTEGER
+/** Sums and differences of values exceed a value's limit by no more than this. */
+const FIGURE_MOST = 1000 * VALUE_MOST
 
 function allWithin(numbers: Float32Array | Float64Array, what: string, length = numbers.length): void {
-  for (let i = 0; i < length; i++) check(Math.abs(numbers[i]!) <= 4 * VALUE_MOST, `${what} are wrong`)
+  for (let i = 0; i < length; i++) check(Math.abs(numbers[i]!) <= FIGURE_MOST, `${what} are wrong`)
 }
 
 /** About 95 KB for a model that has seen 8 weeks. */
@@ -244,7 +246,7 @@ function readTail(from: Reader, tail: Tail): void {
     check(block < tail.form.blocks && tail.held[block]! < tail.form.top, 'a tail is wrong')
     tail.held[block]!++
     check(
-      tail.values[i]! >= 0 && tail.values[i]! <= (tail.values[i - 1] ?? 4 * VALUE_MOST),
+      tail.values[i]! >= 0 && tail.values[i]! <= (tail.values[i - 1] ?? FIGURE_MOST),
       'a tail is out of order',
     )
   }

@@ -24,7 +24,7 @@ export class Pace {
       this.last = at
       return undefined
     }
-    const ahead = gap > JUMP_MS && gap > 12 * this.usual
+    const ahead = gap > JUMP_MS && this.usual > 0 && gap > 12 * this.usual
     if (gap < 0 || ahead) {
       this.probation = PROBATION
       this.leap = gap

@@ -63,7 +63,11 @@ export const observables: readonly ObservableKind[] = [
   },
   { name: 'tcpmisc_in', unit: '1/s', meaning: 'other segments received: InSegs - tcpsyn_in - tcpack_in' },
   { name: 'tcpmisc_out', unit: '1/s', meaning: 'other segments sent: OutSegs - tcpsyn_out - tcpfin_out' },
-  { name: 'udp_in', unit: '1/s', meaning: 'InDatagrams + NoPorts + InErrors of UDP, IPv4 and IPv6' },
+  {
+    name: 'udp_in',
+    unit: '1/s',
+    meaning: 'InDatagrams (taken by a program) + NoPorts + InErrors of UDP, IPv4 and IPv6',
+  },
   { name: 'udp_out', unit: '1/s', meaning: 'OutDatagrams of UDP, IPv4 and IPv6' },
   { name: 'icmp_in', unit: '1/s', meaning: 'InMsgs of ICMP and ICMPv6' },
   { name: 'icmp_out', unit: '1/s', meaning: 'OutMsgs of ICMP and ICMPv6' },
@@ -90,3 +94,20 @@ export const observables: readonly ObservableKind[] = [
     meaning: 'system calls of a binary of environment.binaries: ph_usr_sbin_nginx',
   },
 ]
+
+const patterns: readonly [RegExp, string][] = [
+  [/^diskfree_/, 'diskfree_MOUNT'],
+  [/^cpu\d+$/, 'cpuN'],
+  [/^temp\d+$/, 'tempN'],
+  [/^ph_/, 'ph_BINARY'],
+  [/_in$/, 'SERVICE_in'],
+  [/_out$/, 'SERVICE_out'],
+]
+
+/** What an observable of this name is; undefined for the operator's own. */
+export function kindOf(name: string): ObservableKind | undefined {
+  const wanted = observables.some((kind) => kind.name === name)
+    ? name
+    : patterns.find(([pattern]) => pattern.test(name))?.[1]
+  return observables.find((kind) => kind.name === wanted)
+}

@@ -1,5 +1,5 @@
 export { addressText } from './address.ts'
-export { aliases, type ObservableKind, observables } from './catalogue.ts'
+export { aliases, kindOf, type ObservableKind, observables } from './catalogue.ts'
 export { type OwnObservable, type ProbeConfig, probeSchema, probeShape } from './config.ts'
 export { binaryObservable, type DetectorFigures, DetectorProbe } from './detector.ts'
 export { busiest, type EntropyLevel, entropy, entropyClasses, entropyLevel } from './entropy.ts'

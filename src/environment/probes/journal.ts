@@ -1,4 +1,5 @@
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { reason } from './errors.ts'
 import type { Draft } from './reading.ts'
 
@@ -73,10 +74,13 @@ export class JournalGrowth {
         closeSync(file)
       }
     } catch (error) {
-      if (reason(error) !== 'ENOENT')
+      const why = reason(error)
+      const folder = dirname(path)
+      // One line a folder: there may be a journal for each user.
+      if (why !== 'ENOENT' && !draft.problems.some(({ about }) => about === folder))
         draft.problem(
-          path,
-          `journal ${path}: cannot be read (${reason(error)}): it does not count in journal; put the daemon's user into the group systemd-journal`,
+          folder,
+          `journals in ${folder}: cannot be read (${why}): they do not count in journal; put the daemon's user into the group systemd-journal`,
         )
       return undefined
     }

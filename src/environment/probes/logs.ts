@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { FileGrowth } from './growth.ts'
 import { JournalGrowth } from './journal.ts'
 import { Draft } from './reading.ts'
@@ -49,6 +50,7 @@ export class LogProbe implements Probe {
     const seconds = this.#before === undefined ? 0 : (monotonicMs - this.#before) / 1000
     this.#before = monotonicMs
     const grown = new Map<string, number>()
+    const hidden = new Map<string, string>()
     for (const { name, growth } of this.#logs) {
       const step = growth.read()
       if (step.kind === 'grown') grown.set(name, (grown.get(name) ?? 0) + step.bytes)
@@ -57,12 +59,13 @@ export class LogProbe implements Probe {
           growth.path,
           `log ${growth.path}: it was there and is gone: it no longer counts in ${name}; see what removed it`,
         )
-      else if (step.kind === 'error')
-        draft.problem(
-          growth.path,
-          `log ${growth.path}: cannot be seen (${step.why}): it does not count in ${name}; let the daemon into its folder (group adm)`,
-        )
+      else if (step.kind === 'error') hidden.set(dirname(growth.path), step.why)
     }
+    for (const [folder, why] of hidden)
+      draft.problem(
+        folder,
+        `logs in ${folder}: cannot be seen (${why}): they count in no observable; let the daemon into the folder (group adm)`,
+      )
     const journal = this.#journal.read(draft)
     if (journal !== undefined) grown.set('journal', journal)
     if (seconds > 0) for (const [name, bytes] of grown) draft.put(name, bytes / seconds)

@@ -42,11 +42,11 @@ export class Draft implements Reading {
     return found
   }
 
-  unknownForm(path: string, names: string, text: string): void {
-    const start = JSON.stringify(text.slice(0, 60))
+  unknownForm(path: string, names: string, text?: string): void {
+    const start = text === undefined ? '' : ` (it begins ${JSON.stringify(text.slice(0, 60))})`
     this.problem(
       path,
-      `${path}: unknown form (it begins ${start}): no value for ${names}; report it with the kernel's version (uname -r)`,
+      `${path}: unknown form${start}: no value for ${names}; report it with the kernel's version (uname -r)`,
     )
   }
 }

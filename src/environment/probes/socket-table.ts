@@ -19,6 +19,11 @@ export const stateOf = { synSent: 0x02, close: 0x07, listen: 0x0a } as const
 
 // A host with 100,000 connections has 15 MB here: it goes through one buffer, never into a string.
 const chunk = Buffer.allocUnsafe(256 * 1024)
+/**
+ * The kernel fills a page for each read, up to the last line that fits (seq_file). One that leaves room for a line is the
+ * last: asking for the end would make it walk its hash once more.
+ */
+const fullRead = 4096 - 512
 const newline = 0x0a
 const space = 0x20
 const colon = 0x3a
@@ -44,7 +49,6 @@ export function scanSockets(path: string, limit: number, sink: SocketSink): Scan
     let seen = -1
     for (;;) {
       const got = readSync(file, chunk, held, chunk.length - held, null)
-      if (got === 0) return seen >= 0 && held === 0 ? 'whole' : 'unknown-form'
       const end = held + got
       let start = 0
       for (;;) {
@@ -64,6 +68,8 @@ export function scanSockets(path: string, limit: number, sink: SocketSink): Scan
       // No newline in a whole buffer: this is something else.
       if (held === chunk.length) return 'unknown-form'
       chunk.copyWithin(0, start, end)
+      const last = got === 0 || (got < fullRead && chunk.length - end >= fullRead)
+      if (last) return seen >= 0 && held === 0 ? 'whole' : 'unknown-form'
     }
   } finally {
     closeSync(file)

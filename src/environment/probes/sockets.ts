@@ -1,15 +1,13 @@
-import { addressKey, addressText, isUnspecified } from './address.ts'
 import { reason } from './errors.ts'
 import type { PortTable } from './ports.ts'
 import { Draft, unreadable } from './reading.ts'
-import { scanSockets, stateOf } from './socket-table.ts'
+import { addressLimit, listenerLimit, type ServiceOfPort, SocketCount } from './socket-count.ts'
+import { SocketSigns } from './socket-signs.ts'
+import { scanSockets } from './socket-table.ts'
 import type { Listener, Moment, Places, Probe, Reading } from './types.ts'
 
-/** Sockets of one protocol gone through at most. */
+/** Sockets of one table gone through at most. */
 const socketLimit = 250_000
-/** Distinct remote addresses kept at most, all services together. */
-const addressLimit = 65_536
-const listenerLimit = 2048
 
 const tables = [
   { protocol: 'tcp4', file: 'tcp' },
@@ -18,20 +16,27 @@ const tables = [
   { protocol: 'udp6', file: 'udp6' },
 ] as const
 
+interface Kept {
+  count: SocketCount
+  /** More sockets than were gone through. */
+  cut: boolean
+}
+
 /**
  * Sockets of each service, as `netstat -an` shows them: `_in` by the port on this host, `_out` by the port on the other
  * side, in every state, listening and TIME_WAIT included (CFEngine's meaning).
  */
 export class SocketProbe implements Probe {
   readonly name = 'sockets'
-  readonly #proc: string
+  readonly #net: string
   readonly #services: readonly string[]
-  /** Index of the service of each port, + 1; 0: none. */
-  readonly #serviceOf = new Uint16Array(65_536)
-  #connecting = 0
+  readonly #serviceOf: ServiceOfPort = new Uint16Array(65_536)
+  readonly #signs: SocketSigns
+  readonly #kept = new Map<Listener['protocol'], Kept>()
 
   constructor({ proc }: Places, ports: PortTable) {
-    this.#proc = proc
+    this.#net = `${proc}/net`
+    this.#signs = new SocketSigns(this.#net)
     this.#services = [...ports.keys()]
     for (const [index, service] of this.#services.entries())
       for (const port of ports.get(service) ?? []) this.#serviceOf[port] = index + 1
@@ -39,121 +44,88 @@ export class SocketProbe implements Probe {
 
   /** Sockets that were waiting for an answer to their SYN at the last reading. */
   get connecting(): number {
-    return this.#connecting
+    let sum = 0
+    for (const { count } of this.#kept.values()) sum += count.connecting
+    return sum
   }
 
   read(_now: Moment): Reading {
     const draft = new Draft()
-    const count = new Count(this.#services, this.#serviceOf)
-    let known = false
+    const changed = this.#signs.changed()
     for (const { protocol, file } of tables) {
-      const path = `${this.#proc}/net/${file}`
-      const names = `the ${file} sockets of each service`
-      try {
-        const end = scanSockets(path, socketLimit, count.sink(protocol))
-        if (end === 'unknown-form') {
-          draft.unknownForm(path, names, '')
-          // Half a table counted is a wrong number.
-          return this.#without(draft)
-        }
-        if (end === 'cut')
-          draft.problem(
-            `${path} length`,
-            `${path}: more than ${socketLimit} sockets: the counts of services are lower bounds`,
-          )
-        known = true
-      } catch (error) {
-        const why = reason(error)
-        if (why === 'ENOENT' && protocol !== 'tcp4') continue
-        draft.problem(path, unreadable(path, why, names))
-        if (protocol === 'tcp4') return this.#without(draft)
+      if (!changed && file.startsWith('tcp') && this.#kept.has(protocol)) continue
+      if (!this.#scan(protocol, `${this.#net}/${file}`, draft)) {
+        // Some tables of four are a wrong number.
+        this.#kept.clear()
+        return draft
       }
     }
-    if (!known) return this.#without(draft)
-    this.#connecting = count.connecting
-    count.finish(draft)
+    this.#put(draft)
     return draft
   }
 
-  #without(draft: Draft): Draft {
-    this.#connecting = 0
-    return draft
+  /** Goes through one table; false if its sockets are not known now. */
+  #scan(protocol: Listener['protocol'], path: string, draft: Draft): boolean {
+    const names = 'the sockets of every service'
+    this.#kept.delete(protocol)
+    const count = new SocketCount(protocol, this.#services.length, this.#serviceOf)
+    try {
+      const end = scanSockets(path, socketLimit, count.sink)
+      if (end === 'unknown-form') draft.unknownForm(path, names)
+      else this.#kept.set(protocol, { count, cut: end === 'cut' })
+      return end !== 'unknown-form'
+    } catch (error) {
+      const why = reason(error)
+      // IPv6 switched off, UDP left out of the kernel: none.
+      if (why === 'ENOENT' && protocol !== 'tcp4') return true
+      draft.problem(path, unreadable(path, why, names))
+      return false
+    }
+  }
+
+  #put(draft: Draft): void {
+    const kept = [...this.#kept.values()]
+    const remotes = new Map<string, Map<string, number>>()
+    const cut = new Set<string>()
+    for (const [service, name] of this.#services.entries())
+      for (const [direction, suffix] of ['in', 'out'].entries()) {
+        const index = 2 * service + direction
+        const observable = `${name}_${suffix}`
+        draft.put(
+          observable,
+          kept.reduce((sum, { count }) => sum + count.counts[index]!, 0),
+        )
+        for (const { count } of kept) {
+          if (count.cut.has(index)) cut.add(observable)
+          const addresses = count.remotes.get(index)
+          if (addresses) remotes.set(observable, merged(remotes.get(observable), addresses))
+        }
+      }
+    const listeners = kept.flatMap(({ count }) => [...count.listeners.values()])
+    draft.sockets = { remotes, cut, listeners }
+    if (kept.some((table) => table.cut))
+      draft.problem(
+        'sockets length',
+        `sockets: a table has more than ${socketLimit}: the counts of services are lower bounds`,
+      )
+    if (cut.size > 0)
+      draft.problem(
+        'sockets addresses',
+        `sockets: more than ${addressLimit} remote addresses: no entropy for ${[...cut].join(', ')}`,
+      )
+    if (kept.some(({ count }) => count.listenersCut))
+      draft.problem(
+        'sockets listeners',
+        `sockets: more than ${listenerLimit} listening ports in a table: the rest are not listed`,
+      )
   }
 }
 
-/** One reading on its way. */
-class Count {
-  connecting = 0
-  readonly #services: readonly string[]
-  readonly #serviceOf: Uint16Array
-  readonly #in: Uint32Array
-  readonly #out: Uint32Array
-  readonly #remotes = new Map<string, Map<string, number>>()
-  readonly #cut = new Set<string>()
-  readonly #listeners = new Map<string, Listener>()
-  #addresses = 0
-  #listenersCut = false
-
-  constructor(services: readonly string[], serviceOf: Uint16Array) {
-    this.#services = services
-    this.#serviceOf = serviceOf
-    this.#in = new Uint32Array(services.length)
-    this.#out = new Uint32Array(services.length)
-  }
-
-  sink(protocol: Listener['protocol']): Parameters<typeof scanSockets>[2] {
-    const tcp = protocol.startsWith('tcp')
-    const listening = tcp ? stateOf.listen : stateOf.close
-    return (localPort, remotePort, state, addresses) => {
-      const local = this.#serviceOf[localPort]!
-      const remote = this.#serviceOf[remotePort]!
-      if (local > 0) this.#in[local - 1]!++
-      if (remote > 0) this.#out[remote - 1]!++
-      if (tcp && state === stateOf.synSent) this.connecting++
-      if (remotePort === 0) {
-        if (state === listening && localPort > 0) this.#listen(protocol, localPort, addresses.local())
-      } else if (local > 0 || remote > 0) {
-        const address = addressKey(addresses.remote())
-        if (isUnspecified(address)) return
-        if (local > 0) this.#add(`${this.#services[local - 1]}_in`, address)
-        if (remote > 0) this.#add(`${this.#services[remote - 1]}_out`, address)
-      }
-    }
-  }
-
-  finish(draft: Draft): void {
-    for (const [index, service] of this.#services.entries()) {
-      draft.put(`${service}_in`, this.#in[index])
-      draft.put(`${service}_out`, this.#out[index])
-    }
-    if (this.#cut.size > 0)
-      draft.problem(
-        'sockets addresses',
-        `sockets: more than ${addressLimit} remote addresses: no entropy for ${[...this.#cut].join(', ')}`,
-      )
-    if (this.#listenersCut)
-      draft.problem(
-        'sockets listeners',
-        `sockets: more than ${listenerLimit} listening ports: the rest are not listed`,
-      )
-    draft.sockets = { remotes: this.#remotes, cut: this.#cut, listeners: [...this.#listeners.values()] }
-  }
-
-  #add(name: string, address: string): void {
-    let addresses = this.#remotes.get(name)
-    if (!addresses) {
-      addresses = new Map()
-      this.#remotes.set(name, addresses)
-    }
-    const before = addresses.get(address)
-    if (before === undefined && ++this.#addresses > addressLimit) this.#cut.add(name)
-    else addresses.set(address, (before ?? 0) + 1)
-  }
-
-  #listen(protocol: Listener['protocol'], port: number, address: string): void {
-    const key = `${protocol} ${port} ${address}`
-    if (this.#listeners.has(key)) return
-    if (this.#listeners.size >= listenerLimit) this.#listenersCut = true
-    else this.#listeners.set(key, { protocol, port, address: addressText(address) })
-  }
+function merged(
+  into: Map<string, number> | undefined,
+  from: ReadonlyMap<string, number>,
+): Map<string, number> {
+  const sum = into ?? new Map<string, number>()
+  for (const [address, sockets] of from) sum.set(address, (sum.get(address) ?? 0) + sockets)
+  return sum
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, renameSync, statSync, symlinkSync, truncateSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, chmodSync, renameSync, statSync, symlinkSync, truncateSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { LogProbe } from '../../../src/environment/probes/logs.ts'
 import { FixtureHost, journal } from './fixture.ts'
@@ -139,5 +140,28 @@ describe('journal', () => {
     const { values, problems } = logs.next()
     assert.ok(!('journal' in values))
     assert.equal(problems.length, 1)
+  })
+})
+
+describe('logs that the daemon may not see', {
+  skip: process.getuid?.() !== 0 && 'only root can become somebody else',
+}, () => {
+  it('are one line a folder, with what to do', () => {
+    using host = new FixtureHost()
+    chmodSync(host.folder, 0o755)
+    chmodSync(host.path('log/apache2'), 0o700)
+    chmodSync(host.path('run/log/journal/0123/system.journal'), 0o600)
+    const probes = new URL('../../../src/environment/probes/', import.meta.url).href
+    // The modules are loaded before the rights are given up.
+    const script = `import { LogProbe } from ${JSON.stringify(`${probes}logs.ts`)}
+      process.setgroups([]); process.setgid(65534); process.setuid(65534)
+      const { problems } = new LogProbe(${JSON.stringify(host.places)}).read({ at: 0, monotonicMs: 0 })
+      console.log(JSON.stringify(problems.map(({ line }) => line)))`
+    const lines = JSON.parse(
+      execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' }),
+    ) as string[]
+    assert.equal(lines.length, 2, lines.join('\n'))
+    assert.match(lines[0]!, /^logs in .*apache2: cannot be seen \(EACCES\).*group adm/)
+    assert.match(lines[1]!, /^journals in .*0123: cannot be read \(EACCES\).*systemd-journal/)
   })
 })
