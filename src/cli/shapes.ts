@@ -14,6 +14,7 @@ export interface Status {
   classes: number
   incidents: number
   mesh: { id: string; members: number; connected: number } | null
+  environment?: { observables: number; odd: number } | null
   skipped?: number
   version?: string
   since?: number

@@ -77,6 +77,12 @@ const sensors: Record<Status['sensor'], string> = {
   none: 'none: `lymph doctor` says why',
 }
 
+function environmentFacts({ environment }: Status): [string, string][] {
+  if (!environment) return []
+  const odd = environment.odd === 0 ? 'all normal' : `${environment.odd} not normal: lymph env show --odd`
+  return [['environment', `${plural(environment.observables, 'observable')}, ${odd}`]]
+}
+
 function statusFacts(status: Status): [string, string][] {
   const { profiles, mesh } = status
   const all = profiles.learning + profiles.frozen + profiles.normal
@@ -90,6 +96,7 @@ function statusFacts(status: Status): [string, string][] {
     ],
     ['classes', `${status.classes} hold now`],
     ['incidents', status.incidents === 0 ? 'none open' : `${status.incidents} open: \`lymph incident list\``],
+    ...environmentFacts(status),
     [
       'mesh',
       mesh?.id

@@ -10,6 +10,7 @@ import {
   type HandOver,
   type HostReport,
   hostSampler,
+  isOdd,
   listening,
   moduleProtocol,
   type ObservableRow,
@@ -137,7 +138,14 @@ export class EnvironmentLink {
   }
 
   status(): Record<string, unknown> {
-    return { ...this.#environment.gauge(), zone: this.#ports.config.zone, reports: this.#reports.length }
+    const { sampler, ...gauge } = this.#environment.gauge()
+    return {
+      ...gauge,
+      odd: this.rows().filter(({ class: name }) => isOdd(name)).length,
+      zone: this.#ports.config.zone,
+      reports: this.#reports.length,
+      sampler,
+    }
   }
 
   /** @throws DaemonError for a name that nothing is measured of */

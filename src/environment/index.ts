@@ -42,5 +42,5 @@ export {
 } from './probes/index.ts'
 export { csvHead, csvRow, REPLAY_THRESHOLD, type ReplayOptions, type ReplayRow, replay } from './replay.ts'
 export { Environment, type EnvironmentOptions } from './watch/environment.ts'
-export type { ObservableRow } from './watch/row.ts'
+export { isOdd, type ObservableRow } from './watch/row.ts'
 export { type ClassPort, PERSISTENCE_MS } from './watch/spoken.ts'

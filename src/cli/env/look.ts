@@ -1,7 +1,15 @@
 /** `lymph env show`, `week`, `export`, `reports`: what the daemon measures now, and what it has learned. */
 import { writeFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
-import { envData, type HandOver, moduleProtocol, type ObservableRow, weekCsv, weekSvg } from '#environment'
+import {
+  envData,
+  type HandOver,
+  isOdd,
+  moduleProtocol,
+  type ObservableRow,
+  weekCsv,
+  weekSvg,
+} from '#environment'
 import { contextOf, print, printJson } from '../context.ts'
 import { CommandError, exitCodes, reasonOf } from '../errors.ts'
 import { figure, moment, plain } from '../format.ts'
@@ -20,7 +28,7 @@ export function lookCommands(parent: Command): void {
       const wanted = names.map(patternOf)
       const rows = all
         .filter(({ name }) => wanted.length === 0 || wanted.some((pattern) => pattern.test(name)))
-        .filter((row) => !options.odd || isOdd(row))
+        .filter((row) => !options.odd || isOdd(row.class))
       if (names.length > 0 && rows.length === 0 && !options.odd)
         throw new CommandError(
           `no observable is called ${plain(names.join(' or '))}: \`lymph env show\` has all of them`,
@@ -78,8 +86,6 @@ export function lookCommands(parent: Command): void {
       for (const line of dropped) process.stderr.write(`note: left out: ${plain(line)}\n`)
     })
 }
-
-const isOdd = ({ class: name }: ObservableRow): boolean => /_(?:dev[123]|anomalous|flat)$/.test(name)
 
 /** Names as a shell would match them. */
 function patternOf(text: string): RegExp {

@@ -53,6 +53,11 @@ export function rowOf(name: string, observed: Observed): ObservableRow {
   return row
 }
 
+/** Whether a class says that its observable is not normal. */
+export function isOdd(name: string): boolean {
+  return /_(?:dev[123]|anomalous|flat)$/.test(name)
+}
+
 /** Of the time of week the model was asked about last. */
 function sureOf({ samples, shape }: Observed['model']): string {
   if (samples === 0) return 'the first five minutes are not over'
