@@ -41,17 +41,18 @@ export async function cfMonitord(samples: number): Promise<Record<string, unknow
     const pid = daemon.pid!
     const file = join(work, 'state', 'env_data')
     const written = () => (existsSync(file) ? statSync(file).mtimeMs : 0)
-    const next = async (before: number) => {
-      for (let i = 0; i < 500 && written() === before; i++) await sleep(20)
-      if (written() === before) throw new Error('cf-monitord wrote no env_data within 10 s')
+    const next = async (before: number, wake: boolean) => {
+      for (let i = 0; i < 1500 && written() === before; i++) {
+        // Out of its sleep of 150 s, a sample at once. One that comes before it sleeps is lost: again.
+        if (wake && i % 50 === 0) daemon.kill('SIGUSR2')
+        await sleep(20)
+      }
+      if (written() === before) throw new Error('cf-monitord wrote no env_data within 30 s')
     }
-    await next(0)
+    await next(0, false)
     const start = cpuMs(pid, ticks)
     for (let i = 0; i < samples; i++) {
-      const before = written()
-      // Wakes it out of its sleep of 150 s: a sample at once.
-      daemon.kill('SIGUSR2')
-      await next(before)
+      await next(written(), true)
     }
     const spent = cpuMs(pid, ticks) - start
     const rss = Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])

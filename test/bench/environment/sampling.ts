@@ -4,7 +4,10 @@
  */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hostSampler } from '../../../src/environment/probes/index.ts'
+
+const mebibytes = () => Math.round(process.memoryUsage.rss() / 2 ** 20)
+const bareRssMiB = mebibytes()
+const { hostSampler } = await import('../../../src/environment/probes/index.ts')
 
 const [samples = 200, apartMs = 50] = process.argv.slice(2, 4).map(Number)
 const busy = process.argv[4] === 'busy'
@@ -61,6 +64,8 @@ console.log(
     },
     /** With what the process does between: garbage collection, timers, compiling. */
     cpuMsPerSampleWholeProcess: Number((whole / samples).toFixed(2)),
-    rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
+    rssMiB: mebibytes(),
+    /** Of Node.js alone, before any of it was loaded. */
+    bareRssMiB,
   }),
 )
