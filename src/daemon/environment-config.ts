@@ -1,6 +1,15 @@
 /** The `environment:` section of the config file. */
 import { z } from 'zod'
-import { EnvironmentError, type ProbeConfig, probeShape, SlotClock } from '#environment'
+import {
+  EnvironmentError,
+  ownPorts,
+  type PortTable,
+  type ProbeConfig,
+  ProbeError,
+  probeShape,
+  readPorts,
+  SlotClock,
+} from '#environment'
 import { parseSeconds } from './settings.ts'
 
 const interval = z
@@ -46,11 +55,12 @@ export const environmentSchema = z
   })
   .prefault({})
   .transform(
-    ({ enabled, interval, zone, hand_over, ...probes }): EnvironmentConfig => ({
+    ({ enabled, interval, zone, hand_over, ...probes }, context): EnvironmentConfig => ({
       enabled,
       intervalMs: interval,
       zone,
       probes,
+      ports: portsOf(probes, context),
       handOver: hand_over.map(({ format, folder, name, monitord_names }) => ({
         format,
         folder,
@@ -60,11 +70,24 @@ export const environmentSchema = z
     }),
   )
 
+/** Read with the config, while this is still root: the checkout may be closed to the daemon's user. */
+function portsOf({ observables, max_observables }: ProbeConfig, context: z.core.$RefinementCtx): PortTable {
+  try {
+    return readPorts(ownPorts(observables.slice(0, max_observables)))
+  } catch (error) {
+    if (!(error instanceof ProbeError)) throw error
+    context.issues.push({ code: 'custom', message: error.message, input: observables, path: ['observables'] })
+    return new Map()
+  }
+}
+
 export interface EnvironmentConfig {
   enabled: boolean
   intervalMs: number
   /** `UTC`, `local` or an IANA name: whose clock the week is of. */
   zone: string
   probes: ProbeConfig
+  /** Services whose sockets are counted, the operator's among them. */
+  ports: PortTable
   handOver: { format: 'module' | 'env_data'; folder: string; name: string; monitordNames: boolean }[]
 }

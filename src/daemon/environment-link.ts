@@ -64,7 +64,7 @@ export class EnvironmentLink {
     this.#ports = ports
     const { config, keep, classes, messages, now } = ports
     this.#environment = new Environment({
-      sampler: hostSampler({ config: config.probes, figures: () => this.#figures }),
+      sampler: hostSampler({ config: config.probes, ports: config.ports, figures: () => this.#figures }),
       clock: new SlotClock(config.zone),
       keep,
       classes: {
@@ -160,10 +160,12 @@ export class EnvironmentLink {
     const { classes, now } = this.#ports
     const held = new Set(classes.at(now()).map(({ name }) => name))
     const listeners = this.#environment.sockets?.listeners ?? []
+    const envDataToo = this.#ports.config.handOver.some(({ format }) => format === 'env_data')
     return {
       at: now(),
       classes: [...held],
-      withdrawn: [...this.#handed].filter((name) => !held.has(name)),
+      // What env_data says is a hard class to the agent, and an agent that is told to withdraw one ends its run.
+      withdrawn: envDataToo ? [] : [...this.#handed].filter((name) => !held.has(name)),
       observables: this.rows().map(({ name, value, expected, spread }) => ({
         name,
         value,

@@ -95,7 +95,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
 function dropPrivileges(): void {
   const user = daemonUser()
   if (!user) return
-  process.setgroups?.([user.gid])
+  process.setgroups?.([user.gid, ...user.groups])
   process.setgid?.(user.gid)
   process.setuid?.(user.uid)
 }

@@ -44,6 +44,8 @@ export interface User {
   name: string
   uid: number
   gid: number
+  /** Groups it is in beside its own: `adm` and `systemd-journal` let it see the logs. */
+  groups: number[]
 }
 
 /** Who the daemon runs as: the user `lymph`, else `nobody`; undefined when this process is not root. */
@@ -52,9 +54,19 @@ export function daemonUser(): User | undefined {
   const lines = readFileSync('/etc/passwd', 'utf8').split('\n')
   for (const name of ['lymph', 'nobody']) {
     const fields = lines.find((line) => line.startsWith(`${name}:`))?.split(':')
-    if (fields) return { name, uid: Number(fields[2]), gid: Number(fields[3]) }
+    if (fields) return { name, uid: Number(fields[2]), gid: Number(fields[3]), groups: groupsOf(name) }
   }
-  return { name: '65534', uid: 65534, gid: 65534 }
+  return { name: '65534', uid: 65534, gid: 65534, groups: [] }
+}
+
+/** Of /etc/group; never root's. */
+function groupsOf(user: string): number[] {
+  return readFileSync('/etc/group', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
+    .filter(([, , , members = '']) => members.split(',').includes(user))
+    .map(([, , gid]) => Number(gid))
+    .filter((gid) => Number.isInteger(gid) && gid > 0)
 }
 
 /**

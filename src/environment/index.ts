@@ -35,10 +35,14 @@ export {
   binaryObservable,
   type DetectorFigures,
   hostSampler,
+  kindOf,
   observables,
+  ownPorts,
+  type PortTable,
   type ProbeConfig,
   ProbeError,
   probeShape,
+  readPorts,
 } from './probes/index.ts'
 export { csvHead, csvRow, REPLAY_THRESHOLD, type ReplayOptions, type ReplayRow, replay } from './replay.ts'
 export { Environment, type EnvironmentOptions } from './watch/environment.ts'

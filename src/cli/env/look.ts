@@ -5,6 +5,7 @@ import {
   envData,
   type HandOver,
   isOdd,
+  kindOf,
   moduleProtocol,
   type ObservableRow,
   weekCsv,
@@ -120,7 +121,8 @@ function factsOf(row: ObservableRow): [string, string][] {
   const { precedent, score } = row
   return [
     ['observable', row.name],
-    ['value', figure(row.value)],
+    ['value', `${figure(row.value)} ${kindOf(row.name)?.unit ?? ''}`.trimEnd()],
+    ['which is', kindOf(row.name)?.meaning ?? 'configured by the operator'],
     ['expected', figure(row.expected)],
     ['off by', `${off(row)} (${sigma(row)}; usual: ${figure(row.spread)})`],
     ['class', row.class || 'none yet'],

@@ -9,7 +9,7 @@ import { MountProbe } from './mounts.ts'
 import { CommandProbe, commandsAtOnce } from './own-command.ts'
 import { GrowthProbe, NumberProbe } from './own-files.ts'
 import { PacketProbe } from './packets.ts'
-import { readPorts } from './ports.ts'
+import { type PortTable, readPorts } from './ports.ts'
 import { PressureProbe } from './pressure.ts'
 import { ProcessProbe } from './processes.ts'
 import { Sampler } from './sampler.ts'
@@ -23,6 +23,8 @@ export interface HostSamplerOptions {
   /** The detector's figures, asked at each sample; undefined while there is no detector. */
   figures?: () => DetectorFigures | undefined
   places?: Readonly<Places>
+  /** The port table, if it has been read already: `readPorts`. */
+  ports?: PortTable
   portsFile?: string
 }
 
@@ -36,10 +38,11 @@ export function hostSampler(options: HostSamplerOptions = {}): Sampler {
     figures = () => undefined,
     places = hostPlaces,
     portsFile,
+    ports,
   } = options
   const limit = config.max_observables
   const own = config.observables.slice(0, limit)
-  const sockets = new SocketProbe(places, readPorts(ownPorts(own), portsFile))
+  const sockets = new SocketProbe(places, ports ?? readPorts(ownPorts(own), portsFile))
   const slots = new Slots(commandsAtOnce)
   const probes: Probe[] = [
     new ProcessProbe(places),

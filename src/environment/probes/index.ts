@@ -1,6 +1,6 @@
 export { addressText } from './address.ts'
 export { aliases, kindOf, type ObservableKind, observables } from './catalogue.ts'
-export { type OwnObservable, type ProbeConfig, probeSchema, probeShape } from './config.ts'
+export { type OwnObservable, ownPorts, type ProbeConfig, probeSchema, probeShape } from './config.ts'
 export { binaryObservable, type DetectorFigures, DetectorProbe } from './detector.ts'
 export { busiest, type EntropyLevel, entropy, entropyClasses, entropyLevel } from './entropy.ts'
 export { ProbeError } from './errors.ts'
