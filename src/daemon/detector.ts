@@ -62,7 +62,7 @@ export class Detector {
     saves.inUse = () => this.live.names()
     const saved = await saves.readAll(settings(), (line) => messages.say(1, line))
     await sensor.start(sensorSettings(settings()), saved)
-    this.#saveTimer = setInterval(() => this.#enqueue(() => this.saveDue()), saveEveryMs)
+    this.#saveTimer = setInterval(() => this.#enqueue(() => this.#saveOrSay()), saveEveryMs)
   }
 
   /** Resolves when every event told so far is dealt with. */
@@ -233,6 +233,18 @@ export class Detector {
       else if (due) await this.save(tracked)
     }
     if (counted.length > 0) await saves.putCounts(counted, settings().window)
+  }
+
+  async #saveOrSay(): Promise<void> {
+    try {
+      await this.saveDue()
+    } catch (error) {
+      const { messages } = this.#ports
+      messages.say(
+        1,
+        `${oneLine(error)}; what is learned stays, and saving is tried again every ${saveEveryMs / 1000} s`,
+      )
+    }
   }
 
   /** Saves all that changed at all, counts included. */

@@ -10,6 +10,7 @@ import { openStore, type Store } from '#store'
 import type { Config } from './config.ts'
 import { Detector } from './detector.ts'
 import { EnvironmentLink } from './environment-link.ts'
+import { DaemonError, exitOf, oneLine } from './errors.ts'
 import { FleetLink, ownProfiles } from './fleet-link.ts'
 import { Followers } from './followers.ts'
 import { IncidentLink } from './incident-link.ts'
@@ -39,6 +40,7 @@ export interface HostOptions {
 
 const digestEveryMs = 5000
 const houseKeepingMs = 1000
+const meshEveryMs = 5000
 
 export class Host {
   readonly #options: HostOptions
@@ -61,6 +63,9 @@ export class Host {
   /** Undefined: switched off by the config. */
   environment: EnvironmentLink | undefined
   #timers: NodeJS.Timeout[] = []
+  #opening: Promise<boolean> | undefined
+  /** What was said last of a mesh that cannot be opened. */
+  #noMesh: string | undefined
 
   private constructor(options: HostOptions, store: Store) {
     this.#options = options
@@ -146,6 +151,7 @@ export class Host {
     } else await this.#saves.readAll(this.settings, (line) => messages.say(1, line))
     await this.#startEnvironment()
     this.#timers.push(setInterval(() => this.#keepHouse(), houseKeepingMs))
+    this.#timers.push(setInterval(() => this.#lookForMesh(), meshEveryMs))
     this.#timers.push(setInterval(() => void this.fleet.announce(), digestEveryMs))
   }
 
@@ -227,7 +233,7 @@ export class Host {
   async meshInit(name = this.name): Promise<{ id: string; peer: string; name: string }> {
     const folder = join(this.#options.state, stateNames.mesh)
     const founded = await initMesh({ folder, name, now: this.now() })
-    await this.mesh.open()
+    await this.#enterMesh(`mesh ${founded.id} is founded`)
     return founded
   }
 
@@ -237,8 +243,41 @@ export class Host {
   ): Promise<{ id: string; peer: string; name: string; members: number }> {
     const folder = join(this.#options.state, stateNames.mesh)
     const joined = await joinMesh({ folder, token, name, now: this.now(), version })
-    await this.mesh.open()
+    await this.#enterMesh(`mesh ${joined.id} is joined`)
     return joined
+  }
+
+  async #enterMesh(done: string): Promise<void> {
+    try {
+      await this.#openMesh()
+    } catch (error) {
+      throw new DaemonError(
+        `${done}, but this host is not on it yet: ${oneLine(error)}; it is tried again every ${meshEveryMs / 1000} s`,
+        exitOf(error),
+      )
+    }
+  }
+
+  #openMesh(): Promise<boolean> {
+    this.#opening ??= this.mesh.open().finally(() => {
+      this.#opening = undefined
+    })
+    return this.#opening
+  }
+
+  /** A mesh that was founded or joined while nobody answered the command, or whose port was taken then. */
+  #lookForMesh(): void {
+    if (this.mesh.status()) return
+    this.#openMesh().then(
+      () => {
+        this.#noMesh = undefined
+      },
+      (error) => {
+        const line = `the mesh is not open: ${oneLine(error)}`
+        if (line !== this.#noMesh) this.#options.messages.say(1, line)
+        this.#noMesh = line
+      },
+    )
   }
 
   /** How long a member takes to answer, in ms: asked for a profile nobody has. */

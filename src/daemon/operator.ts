@@ -10,6 +10,7 @@ import {
   tableInForce,
 } from '#homeostasis'
 import type { Sensor } from '#sensor'
+import type { Abi } from '#syscalls'
 import type { Detector } from './detector.ts'
 import { DaemonError } from './errors.ts'
 import type { Messages } from './messages.ts'
@@ -38,6 +39,7 @@ export interface Imported {
   live: number
   /** This host's window is another: the profile rests until that is changed. */
   rests: boolean
+  abi: Abi
 }
 
 export class Operator {
@@ -147,6 +149,10 @@ export class Operator {
     const { sensor, saves, settings, now, messages } = this.#ports
     const record: ProfileRecord = decodeProfile(file)
     const { key, tables } = record
+    if (!key.binary.startsWith('/'))
+      throw new DaemonError(
+        `the profile is of no program (${key.binary}): learn it with lymph trace learn --binary PATH`,
+      )
     await saves.putRecord({ ...record, made: now() })
     const detector = this.#ports.detector()
     const live = detector?.live.find(key) ?? []
@@ -163,6 +169,7 @@ export class Operator {
       binary: key.binary,
       pairs: tableInForce(record).pairs,
       window: key.window,
+      abi: key.abi,
       live: live.length,
       rests: key.window !== settings().window,
     }

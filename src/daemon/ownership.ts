@@ -16,31 +16,38 @@ import {
   type Stats,
   statSync,
 } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 
 const groupOrOthersWrite = 0o022
 const sticky = 0o1000
 
 /**
- * Checks a folder that root is to use, and those above it.
- * @returns its real path
+ * Checks a folder that root is to use or to make, and those above it.
+ * @returns its real path, which no link that somebody else can change leads elsewhere
  * @throws Error saying whose it is and what to do
  */
 export function rootsAlone(folder: string): string {
-  const path = realpathSync(folder)
+  const there = nearest(folder)
+  const path = realpathSync(there)
   const { uid } = statSync(path)
-  if (uid !== 0)
+  if (there === folder && uid !== 0)
     throw new Error(
       `it belongs to user ${uid}, who could put links where root writes: chown root: ${path}, after a look at what is in it`,
     )
-  for (let above = dirname(path); ; above = dirname(above)) {
+  for (let above = there === folder ? dirname(path) : path; ; above = dirname(above)) {
     const stat = statSync(above)
     if (!isTrusted(stat))
       throw new Error(
         `${above} above it can be changed by ${stat.uid === 0 ? 'others than root' : `user ${stat.uid}`}, who could put another folder in its place`,
       )
-    if (above === dirname(above)) return path
+    if (above === dirname(above)) return join(path, relative(there, folder))
   }
+}
+
+/** The folder, or the first above it that there is. */
+function nearest(folder: string): string {
+  for (let path = folder; ; path = dirname(path))
+    if (lstatSync(path, { throwIfNoEntry: false }) || path === dirname(path)) return path
 }
 
 /** Root's, or of the user who became root by sudo and so needs no trick; /tmp is safe by its sticky bit. */

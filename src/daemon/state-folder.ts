@@ -71,13 +71,15 @@ function groupsOf(user: string): number[] {
 
 /**
  * Makes the state folder and its parts with the right owners and modes; safe to repeat.
- * @returns its absolute path
+ * @returns its absolute path; as root the real one
  * @throws DaemonError where it cannot be made or written, or where root must not use it
  */
 export function prepareState(folder: string): string {
-  const state = resolve(folder)
+  let state = resolve(folder)
   const user = daemonUser()
   try {
+    // Before anything is made, which may be where a link leads to, and once it is there.
+    if (user) state = rootsAlone(state)
     mkdirSync(state, { recursive: true, mode: user ? 0o751 : 0o700 })
     if (!statSync(state).isDirectory()) throw new Error('it is not a folder')
     if (user) {
@@ -107,6 +109,8 @@ const reasons: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
   EDQUOT: "the user's quota of the disk is used up",
+  ENOENT: 'there is no such file or folder',
+  EEXIST: 'it is not a folder',
   ENOTDIR: 'a part of the path is not a folder',
   ELOOP: 'a part of it is a link',
 }

@@ -141,7 +141,7 @@ test('damaged and foreign files are refused in one line', async () => {
   assert.equal(damaged.code, 2)
   assert.match(
     damaged.err,
-    /^error: lymph profile print: .*\/cut: its SHA-256 does not hold: it was cut short or changed\n$/,
+    /^error: lymph profile print: .*\/cut: its SHA-256 does not hold, it was cut short or changed: take another copy of it\n$/,
   )
   const foreign = await lymph(['profile', 'print', '/bin/sh', '--state', daemon.state])
   assert.equal(foreign.code, 2)
@@ -244,7 +244,7 @@ test('export writes all or nothing, import names the file that was refused', asy
     'GET /profiles/body': new Raw(200, less),
     'POST /profiles/import': (body: Buffer) =>
       body.equals(less)
-        ? { binary: '/usr/bin/less', pairs: 15, window: 6, live: 1, rests: false }
+        ? { binary: '/usr/bin/less', pairs: 15, window: 6, abi: 'x86-64', live: 1, rests: false }
         : new Raw(400, '{"error":{"message":"it is no lymph profile","exit":2}}'),
   })
   const at = ['--state', daemon.state]

@@ -154,7 +154,7 @@ test('a profile that nothing runs takes verbs, while the daemon runs and without
   const imported = await first.host.operator.import(profileFile(less, hash('b')))
   assert.deepEqual(
     { ...imported, pairs: imported.pairs > 0 },
-    { binary: less, pairs: true, window: 6, live: 0, rests: false },
+    { binary: less, pairs: true, window: 6, abi: 'x86-64', live: 0, rests: false },
   )
   assert.equal(row(first).state, 'normal')
   assert.equal(await first.host.operator.act({ binary: 'less' }, 'tolerize'), 1)

@@ -8,6 +8,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   realpathSync,
   rmSync,
   statSync,
@@ -71,6 +72,19 @@ describe('prepareState as root', { skip }, () => {
     refused(state, /above it can be changed by others than root/)
     chmodSync(place, 0o1777)
     prepareState(state)
+  })
+
+  it('makes nothing where somebody else decides what is where', (t) => {
+    const place = folder(t)
+    mkdirSync(join(place, 'outside'))
+    mkdirSync(join(place, 'theirs'))
+    chownSync(join(place, 'theirs'), nobody, nobody)
+    symlinkSync(join(place, 'outside'), join(place, 'theirs/link'))
+    refused(join(place, 'theirs/new/state'), /theirs above it can be changed by user 65534/)
+    assert.deepEqual(readdirSync(join(place, 'theirs')), ['link'])
+    chownSync(join(place, 'outside'), nobody, nobody)
+    refused(join(place, 'theirs/link/state'), /outside above it can be changed by user 65534/)
+    assert.deepEqual(readdirSync(join(place, 'outside')), [])
   })
 
   it('a link to a folder is judged as the folder it leads to', (t) => {

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { type Abi, hostAbi } from '#syscalls'
 import { contextOf, print, printJson } from '../context.ts'
 import { CommandError, reasonOf } from '../errors.ts'
 import { plain, plural } from '../format.ts'
@@ -63,9 +64,14 @@ interface Imported {
   window: number
   live: number
   rests: boolean
+  abi: Abi
 }
 
-function fateOf({ live, rests, window }: Imported): string {
+function fateOf({ live, rests, window, abi }: Imported): string {
+  const here = hostAbi()
+  // An x86-64 machine runs i386 programs too.
+  if (abi !== here && !(here === 'x86-64' && abi === 'i386'))
+    return `; it rests: it is of ${abi}, and this machine's programs are ${here}`
   if (rests) return `; it rests: its window is ${window}, and lymph set window ${window} would wake it`
   return live > 0 ? ', in force now' : '; it waits for its program to run'
 }
