@@ -34,13 +34,29 @@ export interface Grouped {
   deviation: Deviation
 }
 
+/** Plain, to be saved. */
+export interface GroupState {
+  sign: number
+  standing?: Deviation
+}
+
 /**
  * Groups the alarms of one observable: a lasting step or a slow ramp is one incident, not the five to thirty alarms in it.
  * Pure; takes every verdict in order.
  */
 export class AnomalyGroup {
-  #sign = 0
+  #sign: number
   #standing: Deviation | undefined
+
+  /** @param saved what `state` of another told */
+  constructor(saved: GroupState = { sign: 0 }) {
+    this.#sign = Number.isFinite(saved.sign) ? saved.sign : 0
+    this.#standing = saved.standing && { ...saved.standing }
+  }
+
+  get state(): GroupState {
+    return { sign: this.#sign, ...(this.#standing ? { standing: { ...this.#standing } } : {}) }
+  }
 
   get standing(): Readonly<Deviation> | undefined {
     return this.#standing

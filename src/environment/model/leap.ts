@@ -10,6 +10,13 @@ const MARGIN = 1.25
 const STRETCH = 252
 const STRETCHES = 8
 
+/** Plain, to be saved. */
+export interface LeapState {
+  ring: number[]
+  largest: number[]
+  seen: number
+}
+
 export type Leap = 'high' | 'low' | undefined
 
 /**
@@ -18,9 +25,24 @@ export type Leap = 'high' | 'low' | undefined
  * are summed as they are, the leap is measured in their own spread, and the limit is what a week of ordinary samples reached.
  */
 export class LeapDetector {
-  readonly #ring: Float64Array = new Float64Array(RING)
-  readonly #largest: Float64Array = new Float64Array(STRETCHES)
+  readonly #ring = new Float64Array(RING)
+  readonly #largest = new Float64Array(STRETCHES)
   #seen = 0
+
+  /** @param saved what `state` of another told; what is none of it is not taken */
+  constructor(saved?: LeapState) {
+    const { ring = [], largest = [], seen = 0 } = saved ?? {}
+    const whole =
+      ring.length === RING && largest.length === STRETCHES && Number.isSafeInteger(seen) && seen >= 0
+    if (!whole || ![...ring, ...largest].every(Number.isFinite)) return
+    this.#ring.set(ring)
+    this.#largest.set(largest)
+    this.#seen = seen
+  }
+
+  get state(): LeapState {
+    return { ring: [...this.#ring], largest: [...this.#largest], seen: this.#seen }
+  }
 
   /** The limit of |t| now. */
   get limit(): number {
