@@ -9,12 +9,18 @@ export {
   writeHandOver,
 } from './handover/index.ts'
 export { DAY_NAMES, SlotClock, slotName } from './model/clock.ts'
-export { decodeModel, encodeModel } from './model/codec.ts'
+export { decodeMinute, decodeModel, encodeMinute, encodeModel } from './model/codec.ts'
 export { DAY_SLOTS, SLOT_MS, THRESHOLD, VALUE_MOST, WEEK_SLOTS } from './model/constants.ts'
 export { type FigureRow, weekFigure } from './model/figure.ts'
-export { AnomalyGroup, type Deviation, type Grouped } from './model/group.ts'
-export { type HostReport, HostWatch, type HostWatchSettings, hostWatchDefaults } from './model/host.ts'
-export { type Leap, LeapDetector } from './model/leap.ts'
+export { AnomalyGroup, type Deviation, type Grouped, type GroupState } from './model/group.ts'
+export {
+  type HostReport,
+  HostWatch,
+  type HostWatchSettings,
+  type HostWatchState,
+  hostWatchDefaults,
+} from './model/host.ts'
+export { type Leap, LeapDetector, type LeapState } from './model/leap.ts'
 export { GLANCE_SURPRISE, type Glance, RunningMinute } from './model/minute.ts'
 export { ObservableModel } from './model/observable.ts'
 export { weekCsv, weekSvg } from './model/svg.ts'

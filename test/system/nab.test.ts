@@ -30,7 +30,7 @@ test('env replay scores at least 76 (standard profile)', {
   assert.equal(status, 0, stderr)
   const scores = JSON.parse(stdout) as Record<string, { score: number }>
   assert.ok(scores.standard!.score >= 76, stdout)
-  // 77.19, 74.11 and 80.13 when this was written; a change of the model shows here first.
+  // 77.53, 74.79 and 80.35 when this was written; a change of the model shows here first.
   assert.ok(scores.reward_low_FP_rate!.score >= 73, stdout)
   assert.ok(scores.reward_low_FN_rate!.score >= 79, stdout)
 })

@@ -27,8 +27,8 @@ export const TOP = 160
 /** A list is made of blocks of a week: the 8 of the memory, and the one being filled. */
 export const BLOCK_SAMPLES = 2016
 export const BLOCKS = 9
-/** Entries a block keeps, about 3 % of it. */
-export const BLOCK_TOP = 80
+/** Entries a block keeps, 5.6 % of it. At most 255. */
+export const BLOCK_TOP = 112
 /** The share of samples the tail is fitted to. */
 export const TAIL_SHARE = 0.01
 export const TAIL_LEAST = 5
@@ -74,9 +74,9 @@ export const DEV2_RANK = 48
 export const DEV3_SURPRISE = 5.91
 
 /** A residual moves a slot by no more than so many dev2 bounds, or mean deviations of the value. */
-export const LEARN_BOUNDS = 10
+export const LEARN_BOUNDS = 20
 export const LEARN_DEVIATIONS = 3
-/** And by no more than so many when it is the first of its kind. */
+/** And by no more than so many when it is beyond those, and alone. */
 export const ONSET_BOUNDS = 1
 /** One sample adds to the scale no more than so many times the scale. */
 export const SCALE_MOST = 1000

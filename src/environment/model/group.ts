@@ -34,26 +34,27 @@ export interface Grouped {
   deviation: Deviation
 }
 
+/** Plain, to be saved. */
+export interface GroupState {
+  sign: number
+  standing?: Deviation
+}
+
 /**
  * Groups the alarms of one observable: a lasting step or a slow ramp is one incident, not the five to thirty alarms in it.
  * Pure; takes every verdict in order.
  */
 export class AnomalyGroup {
-  #sign = 0
+  #sign: number
   #standing: Deviation | undefined
 
-  /** @param saved what `save` gave; anything else is as a new group */
-  static from(saved: unknown): AnomalyGroup {
-    const group = new AnomalyGroup()
-    const { sign, standing } = (saved ?? {}) as { sign?: unknown; standing?: unknown }
-    if (typeof sign !== 'number' || !(Math.abs(sign) <= 1)) return group
-    group.#sign = sign
-    if (isDeviation(standing)) group.#standing = standing
-    return group
+  /** @param saved what `state` of another told */
+  constructor(saved: GroupState = { sign: 0 }) {
+    this.#sign = Number.isFinite(saved.sign) ? saved.sign : 0
+    this.#standing = saved.standing && { ...saved.standing }
   }
 
-  /** As JSON can hold it. */
-  save(): { sign: number; standing?: Deviation } {
+  get state(): GroupState {
     return { sign: this.#sign, ...(this.#standing ? { standing: { ...this.#standing } } : {}) }
   }
 
@@ -107,27 +108,6 @@ export class AnomalyGroup {
     if (quiet <= QUIET_MS) return false
     return Math.abs(this.#sign) <= ONE_SIDED || quiet > LONGEST_QUIET_MS
   }
-}
-
-const numbers = [
-  'opened',
-  'lastAlarm',
-  'alarms',
-  'peak',
-  'peakAt',
-  'value',
-  'accepted',
-  'acceptances',
-] as const
-
-function isDeviation(value: unknown): value is Deviation {
-  if (typeof value !== 'object' || value === null) return false
-  const one = value as Partial<Deviation>
-  return (
-    numbers.every((name) => Number.isFinite(one[name])) &&
-    (one.expected === undefined || Number.isFinite(one.expected)) &&
-    (one.direction === 'high' || one.direction === 'low' || one.direction === 'normal')
-  )
 }
 
 function sideOf({ residual }: Verdict): Direction {

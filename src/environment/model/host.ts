@@ -11,6 +11,8 @@ export interface HostWatchSettings {
 export const hostWatchDefaults: HostWatchSettings = { budget: 1, least: 6.5, most: 8 }
 
 const START = 7
+/** 100 observables at 20 alarms a day. */
+const START_RATE = 0.2
 /** What one report adds to the level. A day takes away as much times the budget. */
 const STEP = 0.25
 const DAY_MS = 86_400_000
@@ -35,6 +37,13 @@ export interface HostReport {
   together: readonly string[]
 }
 
+/** Plain, to be saved. */
+export interface HostWatchState {
+  level: number
+  /** Mean number of alarms in 15 minutes. */
+  rate: number
+}
+
 interface Waiting {
   side: number
   score: number
@@ -57,26 +66,21 @@ export class HostWatch {
   #level: number
   #last = Number.NaN
   /** Running mean of alarms in 15 minutes. */
-  #rate = 0.2
+  #rate: number
 
-  /** @param level where another of the same host ended */
-  constructor(settings: Partial<HostWatchSettings> = {}, level = START) {
+  /** @param saved what `state` of another on this host told */
+  constructor(
+    settings: Partial<HostWatchSettings> = {},
+    saved: HostWatchState = { level: START, rate: START_RATE },
+  ) {
     this.#settings = { ...hostWatchDefaults, ...settings }
-    this.#level = Math.min(this.#settings.most, Math.max(this.#settings.least, level))
-  }
-
-  /** Goes on from what `save` gave; anything else is as nothing. */
-  restore(saved: unknown): void {
-    const { level, rate, last } = (saved ?? {}) as { level?: unknown; rate?: unknown; last?: unknown }
     const { least, most } = this.#settings
-    if (typeof level === 'number' && level >= least && level <= most) this.#level = level
-    if (typeof rate === 'number' && rate >= 0 && rate <= OBSERVABLES_MOST) this.#rate = rate
-    if (typeof last === 'number' && Number.isFinite(last)) this.#last = last
+    this.#level = Math.min(most, Math.max(least, Number.isFinite(saved.level) ? saved.level : START))
+    this.#rate = Number.isFinite(saved.rate) ? Math.max(RATE_LEAST, saved.rate) : START_RATE
   }
 
-  /** As JSON can hold it. */
-  save(): { level: number; rate: number; last: number | null } {
-    return { level: this.#level, rate: this.#rate, last: Number.isNaN(this.#last) ? null : this.#last }
+  get state(): HostWatchState {
+    return { level: this.#level, rate: this.#rate }
   }
 
   /** The score an alarm is reported from. */

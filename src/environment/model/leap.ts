@@ -10,6 +10,13 @@ const MARGIN = 1.25
 const STRETCH = 252
 const STRETCHES = 8
 
+/** Plain, to be saved. */
+export interface LeapState {
+  ring: number[]
+  largest: number[]
+  seen: number
+}
+
 export type Leap = 'high' | 'low' | undefined
 
 /**
@@ -18,23 +25,22 @@ export type Leap = 'high' | 'low' | undefined
  * are summed as they are, the leap is measured in their own spread, and the limit is what a week of ordinary samples reached.
  */
 export class LeapDetector {
-  readonly #ring: Float64Array = new Float64Array(RING)
-  readonly #largest: Float64Array = new Float64Array(STRETCHES)
+  readonly #ring = new Float64Array(RING)
+  readonly #largest = new Float64Array(STRETCHES)
   #seen = 0
 
-  /** @param saved what `save` gave; anything else is as a new one */
-  static from(saved: unknown): LeapDetector {
-    const made = new LeapDetector()
-    const { ring, largest, seen } = (saved ?? {}) as { ring?: unknown; largest?: unknown; seen?: unknown }
-    if (!isNumbers(ring, RING) || !isNumbers(largest, STRETCHES) || !Number.isSafeInteger(seen)) return made
-    made.#ring.set(ring)
-    made.#largest.set(largest)
-    made.#seen = Math.max(0, seen as number)
-    return made
+  /** @param saved what `state` of another told; what is none of it is not taken */
+  constructor(saved?: LeapState) {
+    const { ring = [], largest = [], seen = 0 } = saved ?? {}
+    const whole =
+      ring.length === RING && largest.length === STRETCHES && Number.isSafeInteger(seen) && seen >= 0
+    if (!whole || ![...ring, ...largest].every(Number.isFinite)) return
+    this.#ring.set(ring)
+    this.#largest.set(largest)
+    this.#seen = seen
   }
 
-  /** As JSON can hold it. */
-  save(): { ring: number[]; largest: number[]; seen: number } {
+  get state(): LeapState {
     return { ring: [...this.#ring], largest: [...this.#largest], seen: this.#seen }
   }
 
@@ -68,8 +74,4 @@ export class LeapDetector {
     const floor = Math.max(RELATIVE_FLOOR * Math.max(Math.abs(mean), Math.abs(value)), 1e-9)
     return (value - mean) / Math.sqrt((squares / (RING - 1)) * (1 + 1 / RING) + floor ** 2)
   }
-}
-
-function isNumbers(value: unknown, length: number): value is number[] {
-  return Array.isArray(value) && value.length === length && value.every((one) => Number.isFinite(one))
 }

@@ -41,19 +41,19 @@ export interface Glance {
 export class RunningMinute {
   readonly tail = new Tail(week)
   /** The latest figures, newest first. */
-  readonly #last = new Float64Array(MINUTE)
-  #count = 0
+  readonly last = new Float64Array(MINUTE)
+  count = 0
 
   /** Judges, then learns into the tail. @param at ms since the epoch */
   glance(model: ObservableModel, at: number, value: number): Glance {
     if (!Number.isFinite(value)) return { ...ordinary, at, value, mean: this.#mean() }
     const expected = model.expect(at)
-    const before = this.#last[0]!
-    this.#last.copyWithin(1, 0)
-    this.#last[0] = value
-    this.#count = Math.min(MINUTE, this.#count + 1)
+    const before = this.last[0]!
+    this.last.copyWithin(1, 0)
+    this.last[0] = value
+    this.count = Math.min(MINUTE, this.count + 1)
     const mean = this.#mean()
-    if (expected === undefined || this.#count < 2) return { ...ordinary, at, value, mean }
+    if (expected === undefined || this.count < 2) return { ...ordinary, at, value, mean }
 
     const r = leastOf(value - expected, before - expected)
     const floor = RELATIVE_FLOOR * Math.max(Math.abs(value), Math.abs(expected))
@@ -76,8 +76,8 @@ export class RunningMinute {
 
   #mean(): number {
     let sum = 0
-    for (let i = 0; i < this.#count; i++) sum += this.#last[i]!
-    return this.#count === 0 ? 0 : sum / this.#count
+    for (let i = 0; i < this.count; i++) sum += this.last[i]!
+    return this.count === 0 ? 0 : sum / this.count
   }
 }
 

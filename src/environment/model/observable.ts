@@ -162,10 +162,11 @@ export class ObservableModel {
     }
     const accepted = expects ? this.#accept(r, expected, bound) : 0
     if (accepted !== 0) verdict.acceptedLevel = accepted
-    // The slots learn the sample, but no farther from the expectation than a strong deviation is, and of a lone one hardly
-    // anything: what follows one wild sample must not look low.
-    const lone = level === 'dev3' && Math.abs(this.residuals[1]!) <= this.bounds.one(expected)
-    const most = (lone ? ONSET_BOUNDS : LEARN_BOUNDS) * bound
+    // The slots learn the sample, but no farther from the expectation than a strong deviation is, and of a lone wild one
+    // hardly anything: what follows it must not look low.
+    const lone = Math.abs(this.residuals[1]!) <= this.bounds.one(expected)
+    const wild = Math.abs(r) > LEARN_BOUNDS * bound
+    const most = (lone && wild ? ONSET_BOUNDS : LEARN_BOUNDS) * bound
     const learned = expects ? expected + accepted + within(r - accepted, most) : x
     this.learner.learn(shape, Math.floor(at / SLOT_MS), daySlot, weekSlot, learned)
     if (expects) this.bounds.learn(Math.abs(r), expected)

@@ -5,10 +5,10 @@
 import type { KeyValue } from '#store'
 import type { SlotClock } from '../model/clock.ts'
 import { SLOT_MS } from '../model/constants.ts'
-import { type HostReport, HostWatch } from '../model/host.ts'
+import { type HostReport, HostWatch, type HostWatchState } from '../model/host.ts'
 import { aliases, entropyClasses, type Sample, type SamplerGauge } from '../probes/index.ts'
 import { EnvironmentKeep } from './keep.ts'
-import { Observed, type SlotOutcome } from './observed.ts'
+import { Observed, type ObservedState, type SlotOutcome } from './observed.ts'
 import { type ObservableRow, rowOf } from './row.ts'
 import { type ClassPort, namesOf, Spoken } from './spoken.ts'
 
@@ -34,14 +34,14 @@ const modelsLimit = 300
 const leastShare = 0.3
 
 interface SmallState {
-  watch: unknown
-  observed: Record<string, unknown>
+  watch: HostWatchState
+  observed: Record<string, ObservedState>
 }
 
 export class Environment {
   readonly #options: EnvironmentOptions
   readonly #keep: EnvironmentKeep
-  readonly #watch: HostWatch
+  #watch = new HostWatch()
   readonly #observed = new Map<string, Observed>()
   readonly #spoken: Spoken
   #slot = Number.NaN
@@ -52,7 +52,6 @@ export class Environment {
   constructor(options: EnvironmentOptions) {
     this.#options = options
     this.#keep = new EnvironmentKeep(options.keep)
-    this.#watch = new HostWatch()
     this.#spoken = new Spoken(options.classes, SLOT_MS + 60_000)
   }
 
@@ -62,7 +61,7 @@ export class Environment {
     const { models, slots, state, problems } = await this.#keep.load()
     for (const line of problems) say(line)
     const small = (state ?? {}) as Partial<SmallState>
-    this.#watch.restore(small.watch)
+    this.#watch = new HostWatch({}, small.watch)
     for (const [name, learned] of models) {
       const { model } = learned
       if (model.clock.zone === clock.zone)
@@ -165,8 +164,8 @@ export class Environment {
 
   #save(at: number, means: ReadonlyMap<string, number>): void {
     const state: SmallState = {
-      watch: this.#watch.save(),
-      observed: Object.fromEntries([...this.#observed].map(([name, observed]) => [name, observed.save()])),
+      watch: this.#watch.state,
+      observed: Object.fromEntries([...this.#observed].map(([name, observed]) => [name, observed.state])),
     }
     // Now, while the models are of this slot.
     const write = this.#keep.prepare(at, means, this.#observed, state)

@@ -1,6 +1,6 @@
 import type { SlotClock } from '../model/clock.ts'
-import { AnomalyGroup, type Grouped } from '../model/group.ts'
-import { type Leap, LeapDetector } from '../model/leap.ts'
+import { AnomalyGroup, type Grouped, type GroupState } from '../model/group.ts'
+import { type Leap, LeapDetector, type LeapState } from '../model/leap.ts'
 import { type Glance, RunningMinute } from '../model/minute.ts'
 import { ObservableModel } from '../model/observable.ts'
 import type { Verdict } from '../model/verdict.ts'
@@ -11,6 +11,12 @@ export interface SlotOutcome {
   leap: Leap
   /** Of an alarm: whether it is news. */
   grouped: Grouped | undefined
+}
+
+/** What stands beside the model; plain, to be saved. */
+export interface ObservedState {
+  group: GroupState
+  leap: LeapState
 }
 
 /** One observable: the figures that come every few seconds, their five-minute means, and all that is made of both. */
@@ -43,14 +49,13 @@ export class Observed {
     return new Observed(learned, new AnomalyGroup(), new LeapDetector())
   }
 
-  /** @param saved what `save` gave; anything else is as nothing */
-  static from(learned: Pick<Observed, 'model' | 'minute'>, saved: unknown): Observed {
-    const { group, leap } = (saved ?? {}) as { group?: unknown; leap?: unknown }
-    return new Observed(learned, AnomalyGroup.from(group), LeapDetector.from(leap))
+  /** @param saved what `state` of it told */
+  static from(learned: Pick<Observed, 'model' | 'minute'>, saved?: ObservedState): Observed {
+    return new Observed(learned, new AnomalyGroup(saved?.group), new LeapDetector(saved?.leap))
   }
 
-  save(): unknown {
-    return { group: this.group.save(), leap: this.leap.save() }
+  get state(): ObservedState {
+    return { group: this.group.state, leap: this.leap.state }
   }
 
   take(at: number, value: number): Glance {

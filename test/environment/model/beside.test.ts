@@ -3,6 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   AnomalyGroup,
+  decodeMinute,
+  EnvironmentError,
+  encodeMinute,
+  encodeModel,
   type Grouped,
   HostWatch,
   LeapDetector,
@@ -209,4 +213,39 @@ test('many observables at once are one report', () => {
 test('a holiday calls nobody', () => {
   const watch = new HostWatch()
   assert.equal(watch.observe('x', verdict(MONDAY, 9, { residual: -5, goesLike: 'Sunday' })), undefined)
+})
+
+test('what stands beside the model is saved and goes on as it was', () => {
+  const random = seeded(12)
+  const { model, minute, now } = quiet(30, () => poisson(random, 3))
+  const readMinute = decodeMinute(encodeMinute(minute))
+  const leap = new LeapDetector()
+  for (let i = 0; i < 700; i++) leap.step(gaussian(random))
+  const readLeap = new LeapDetector(JSON.parse(JSON.stringify(leap.state)))
+  const group = new AnomalyGroup()
+  const watch = new HostWatch()
+  for (let i = 0; i < 20; i++) {
+    group.observe(verdict(MONDAY + i * SLOT, 6 + i / 10))
+    watch.observe('x', verdict(MONDAY + i * SLOT, 7.5))
+  }
+  const readGroup = new AnomalyGroup(JSON.parse(JSON.stringify(group.state)))
+  const readWatch = new HostWatch({}, JSON.parse(JSON.stringify(watch.state)))
+  assert.equal(readWatch.level, watch.level)
+  assert.notEqual(readWatch.level, new HostWatch().level)
+  for (let i = 0; i < 200; i++) {
+    const value = i === 100 ? 50 : poisson(random, 3)
+    assert.deepEqual(
+      readMinute.glance(model, now + i * 10_000, value),
+      minute.glance(model, now + i * 10_000, value),
+    )
+    assert.equal(readLeap.step(value), leap.step(value))
+    const later = verdict(MONDAY + (20 + i) * SLOT, i % 50 === 7 ? 6 : 2)
+    assert.deepEqual(readGroup.observe(later), group.observe(later))
+  }
+  assert.deepEqual(encodeMinute(readMinute), encodeMinute(minute))
+  const bytes = encodeMinute(minute)
+  bytes[40]! ^= 1
+  assert.throws(() => decodeMinute(bytes), EnvironmentError)
+  assert.throws(() => decodeMinute(encodeModel(model)), EnvironmentError)
+  assert.equal(new LeapDetector({ ring: [1], largest: [], seen: 5 }).state.seen, 0)
 })

@@ -70,8 +70,8 @@ test('kill -9 loses the slot it was in and nothing else', async () => {
     const new_ = again.environment.observed(name)
     assert.equal(new_?.model.samples, old?.model.samples, name)
     assert.equal(new_?.model.expect(now), old?.model.expect(now), name)
-    assert.deepEqual(new_?.leap.save(), old?.leap.save(), name)
-    assert.deepEqual(new_?.group.save(), old?.group.save(), name)
+    assert.deepEqual(new_?.leap.state, old?.leap.state, name)
+    assert.deepEqual(new_?.group.state, old?.group.state, name)
   }
   assert.equal(again.row('www_in').sure, world.row('www_in').sure)
   // And goes on: the fast path too.
