@@ -5,6 +5,8 @@ export interface KeyValue {
   del(key: string): Promise<void>
   /** All or nothing. `sync`: on the disk before it resolves. */
   batch(operations: KeyValueOperation[], options?: { sync?: boolean }): Promise<void>
+  /** Gives back the room of what was written over; for whoever writes much over. */
+  compact?(): Promise<void>
   list(range?: {
     prefix?: string
     gt?: string

@@ -47,6 +47,10 @@ export class SealedKeyValue implements KeyValue {
     )
   }
 
+  compact(): Promise<void> {
+    return this.#engine.compact(runOf(this.#kind))
+  }
+
   async *list(
     range: { prefix?: string; gt?: string; reverse?: boolean; limit?: number } = {},
   ): AsyncGenerator<[string, Uint8Array]> {

@@ -47,6 +47,7 @@ export class EnvironmentKeep {
   /** When each model was written last: the slot it was at. */
   readonly #written = new Map<string, number>()
   readonly #slots: number[] = []
+  #batches = 0
 
   constructor(store: KeyValue) {
     this.#store = store
@@ -113,6 +114,7 @@ export class EnvironmentKeep {
       for (const name of chosen) this.#written.set(name, at)
       for (const name of gone) this.#written.delete(name)
       this.#slots.splice(0, this.#slots.length, ...this.#slots.filter((slot) => slot > needed), at)
+      if (++this.#batches % ROUND === 0) await this.#store.compact?.()
     }
   }
 
