@@ -1,7 +1,7 @@
 /** Server, watching host and visitors put together; the runs, and what is written of them. */
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, release, tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspectKernel } from '#sensor'
 import { type Arrival, arrivals, dayCurve, seeded } from './curve.ts'
@@ -149,7 +149,7 @@ async function oneRun(
 function outputFolder(named: string): string {
   const out = resolve(named)
   try {
-    mkdirSync(out, { recursive: true })
+    makeFolder(out)
     // Better now than after half an hour.
     rmSync(mkdtempSync(join(out, '.figure3-')), { recursive: true })
   } catch (error) {
@@ -159,6 +159,13 @@ function outputFolder(named: string): string {
     )
   }
   return out
+}
+
+/** With those above it. Not by `recursive`: where the kernel refuses with ENOENT (/proc), Node would try for ever. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  mkdirSync(path)
 }
 
 function write(
@@ -198,7 +205,9 @@ function tell(
   say(
     `requests: ${requests.served} served, ${requests.failed} failed; calls of the host: ${sensor.seen} seen, ${sensor.lost} lost`,
   )
-  say(`lymph env show: ${observable.name} ${observable.value ?? '-'} calls in 10 s`)
+  say(
+    `lymph env show: ${observable.name} ${observable.value === undefined ? '-' : Math.round(observable.value)} calls in 10 s`,
+  )
   say(`figure3.svg, figure3.csv, figure3.json: in ${out}`)
 }
 
