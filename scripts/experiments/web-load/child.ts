@@ -44,8 +44,12 @@ export class Child {
         onDeath(new ExperimentError(`${name} ended (${how})${said ? `: ${said}` : ''}`))
       }
       child.on('error', (error) => end(error.message))
-      // After its output: its last line says why.
-      child.on('close', (code, signal) => end(signal ?? `exit ${code}`))
+      child.on('exit', (code, signal) => {
+        // Whom it left behind, as a killed nginx its workers, holds the pipes open and would stay.
+        endGroup(child.pid)
+        // After its output: its last line says why.
+        child.on('close', () => end(signal ?? `exit ${code}`))
+      })
     })
   }
 
@@ -85,5 +89,14 @@ export class Child {
     const force = setTimeout(() => this.#process.kill('SIGKILL'), patienceMs)
     await this.ended
     clearTimeout(force)
+  }
+}
+
+function endGroup(leader: number | undefined): void {
+  if (leader === undefined) return
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch {
+    // Nobody is left in it.
   }
 }
