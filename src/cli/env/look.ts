@@ -35,7 +35,7 @@ export function lookCommands(parent: Command): void {
           `no observable is called ${plain(names.join(' or '))}: \`lymph env show\` has all of them`,
         )
       if (json) printJson(rows)
-      else if (rows.length === 1) print(facts(factsOf(rows[0] as ObservableRow)))
+      else if (names.length > 0 && rows.length === 1) print(facts(factsOf(rows[0] as ObservableRow)))
       else print(table(rows, columns, options.odd ? 'everything is normal' : 'nothing has been measured yet'))
     })
   parent
@@ -122,7 +122,7 @@ function factsOf(row: ObservableRow): [string, string][] {
   return [
     ['observable', row.name],
     ['value', `${figure(row.value)} ${kindOf(row.name)?.unit ?? ''}`.trimEnd()],
-    ['which is', kindOf(row.name)?.meaning ?? 'configured by the operator'],
+    ['meaning', kindOf(row.name)?.meaning ?? 'configured by the operator'],
     ['expected', figure(row.expected)],
     ['off by', `${off(row)} (${sigma(row)}; usual: ${figure(row.spread)})`],
     ['class', row.class || 'none yet'],

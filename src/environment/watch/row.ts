@@ -1,4 +1,4 @@
-import { className, howSure } from '../model/verdict.ts'
+import { className, howSure, sigmaOf } from '../model/verdict.ts'
 import type { Observed } from './observed.ts'
 
 /** One observable as `lymph env show` has it. */
@@ -50,6 +50,8 @@ export function rowOf(name: string, observed: Observed): ObservableRow {
       row.precedent = at === undefined ? { distance } : { at, distance }
     }
   }
+  // What is off now outranks what the last slot was.
+  if (off) row.sigma = Math.sign(off.residual) * sigmaOf(off.surprise)
   return row
 }
 
