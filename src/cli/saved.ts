@@ -15,7 +15,14 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { decodeProfile, encodeProfile, type ProfileRecord, stateName, tableFrom } from '#homeostasis'
+import {
+  decodeProfile,
+  encodeProfile,
+  ProfileFileError,
+  type ProfileRecord,
+  stateName,
+  tableFrom,
+} from '#homeostasis'
 import { isAbsent } from './api.ts'
 import type { Context } from './context.ts'
 import { CommandError, exitCodes, reasonOf } from './errors.ts'
@@ -45,7 +52,8 @@ export function readProfile(path: string): ProfileRecord {
   try {
     return decodeProfile(readFileSync(path))
   } catch (error) {
-    throw new CommandError(`${path}: ${reasonOf(error)}`, exitCodes.usage, { cause: error })
+    const reason = error instanceof ProfileFileError ? error.withAdvice : reasonOf(error)
+    throw new CommandError(`${path}: ${reason}`, exitCodes.usage, { cause: error })
   }
 }
 

@@ -1,3 +1,5 @@
+import { ProfileFileError } from '#homeostasis'
+
 /** Something the user can mend: one line that says what, where, why and what to do, and the exit code to end with. */
 export class DaemonError extends Error {
   static readonly exitCodes = { usage: 2, noDaemon: 3, degraded: 4 } as const
@@ -16,6 +18,7 @@ export function oneLine(error: unknown): string {
   // Node's own words say neither where nor what to do.
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return `${path ?? 'the state folder'}: the disk is full: make room on it and try again`
+  if (error instanceof ProfileFileError) return error.withAdvice
   const text = error instanceof Error ? error.message : String(error)
   return text.replace(/\s*\n\s*/g, ' ')
 }

@@ -141,7 +141,7 @@ test('damaged and foreign files are refused in one line', async () => {
   assert.equal(damaged.code, 2)
   assert.match(
     damaged.err,
-    /^error: lymph profile print: .*\/cut: its SHA-256 does not hold, it was cut short or changed: take another copy of it\n$/,
+    /^error: lymph profile print: .*\/cut: its SHA-256 does not hold: it was cut short or changed: take another copy of it\n$/,
   )
   const foreign = await lymph(['profile', 'print', '/bin/sh', '--state', daemon.state])
   assert.equal(foreign.code, 2)

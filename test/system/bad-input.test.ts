@@ -190,7 +190,7 @@ describe('a host that runs', () => {
         [...take, name],
         2,
         new RegExp(
-          `^error: lymph profile import: ${name}: its SHA-256 does not hold, it was cut short or changed: take another copy of it`,
+          `^error: lymph profile import: ${name}: its SHA-256 does not hold: it was cut short or changed: take another copy of it`,
         ),
       )
     await refuses([...take, 'calls'], 2, /^error: lymph profile import: calls: it is no lymph profile/)

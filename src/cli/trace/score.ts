@@ -80,7 +80,7 @@ async function readProfile(options: ScoreOptions): Promise<ProfileRecord> {
       ...(abi === undefined ? {} : { abi }),
     })
   } catch (error) {
-    if (error instanceof ProfileFileError) throw new CommandError(`${profile}: ${error.message}`)
+    if (error instanceof ProfileFileError) throw new CommandError(`${profile}: ${error.withAdvice}`)
     throw error
   }
   if (empty !== undefined && empty !== record.empty)
