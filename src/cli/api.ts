@@ -40,8 +40,13 @@ export class Api {
     return await this.#collect(await this.#call({ method: 'GET', path, query }))
   }
 
-  async postBytes<T>(path: string, body: Uint8Array, type = 'application/octet-stream'): Promise<T> {
-    return this.#json(await this.#call({ method: 'POST', path, body, type }))
+  async postBytes<T>(
+    path: string,
+    body: Uint8Array,
+    query: Query = {},
+    type = 'application/octet-stream',
+  ): Promise<T> {
+    return this.#json(await this.#call({ method: 'POST', path, query, body, type }))
   }
 
   /** JSON lines as they come, until the daemon closes or `signal` says enough. */

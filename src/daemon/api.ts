@@ -116,7 +116,7 @@ function localRoutes(api: Hono, host: Host): void {
     return c.body(Buffer.from(file), 200, { 'content-type': 'application/octet-stream' })
   })
   api.post('/profiles/import', async (c) =>
-    c.json(await host.operator.import(new Uint8Array(await c.req.arrayBuffer()))),
+    c.json(await host.operator.import(new Uint8Array(await c.req.arrayBuffer()), c.req.query('binary'))),
   )
   api.post('/profiles/act', async (c) => {
     const { verb, ...query } = await bodyAs(c, shapes.act)

@@ -144,14 +144,18 @@ export class Operator {
     return row && (await saves.find(row))?.stored.file
   }
 
-  /** Takes a profile in, in place of the one there is of that binary, content, ABI and window. */
-  async import(file: Uint8Array): Promise<Imported> {
+  /**
+   * Takes a profile in, in place of the one there is of that binary, content, ABI and window.
+   * @param binary whose it is to be, whatever the file says: one learned from a bare trace is of no program
+   */
+  async import(file: Uint8Array, binary?: string): Promise<Imported> {
     const { sensor, saves, settings, now, messages } = this.#ports
-    const record: ProfileRecord = decodeProfile(file)
+    const read = decodeProfile(file)
+    const record: ProfileRecord = { ...read, key: { ...read.key, binary: binary ?? read.key.binary } }
     const { key, tables } = record
     if (!key.binary.startsWith('/'))
       throw new DaemonError(
-        `the profile is of no program (${key.binary}): learn it with lymph trace learn --binary PATH`,
+        `the profile is of no program, but ${key.binary}: give the whole path of the one it is for with --binary PATH`,
       )
     await saves.putRecord({ ...record, made: now() })
     const detector = this.#ports.detector()

@@ -199,6 +199,17 @@ test('an import takes the place of what a running program had, and is tested aga
   assert.equal(row(here).calls, 6)
 })
 
+test('a profile of no program is taken in for the one that is named', async (t) => {
+  const here = await world(t)
+  const bare = profileFile('(trace)', '')
+  await assert.rejects(here.host.operator.import(bare), {
+    message:
+      'the profile is of no program, but (trace): give the whole path of the one it is for with --binary PATH',
+  })
+  assert.equal((await here.host.operator.import(bare, '/bin/login')).binary, '/bin/login')
+  assert.equal(row(here, '/bin/login').state, 'normal')
+})
+
 test('an imported profile without a hash is of whatever file stands there; one of another window rests', async (t) => {
   const here = await world(t)
   await here.host.operator.import(profileFile(less, ''))

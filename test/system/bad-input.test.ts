@@ -200,7 +200,13 @@ describe('a host that runs', () => {
 
   it('keeps a profile of another window beside its own, and lets none of the two touch the other', async () => {
     const before = await rows()
-    assert.equal((await lymph(['--state', state, 'profile', 'import', file('nine')])).code, 0)
+    const args = ['--state', state, 'profile', 'import', file('nine')]
+    await refuses(
+      args,
+      2,
+      `lymph profile import: ${file('nine')}: the profile is of no program, but (trace): give the whole path of the one it is for with --binary PATH`,
+    )
+    assert.equal((await lymph([...args, '--binary', '/usr/bin/nine'])).code, 0)
     const now = await rows()
     assert.deepEqual(
       now.filter(({ window }) => window === 6),

@@ -38,13 +38,14 @@ export function moveCommands(): Command[] {
       .description(
         'Give the daemon profiles from files, each in place of the one it has of that binary, content, ABI and window.',
       )
-      .action(async (files: string[], _options: object, command: Command) => {
+      .option('--binary <path>', 'the program they are for, whatever the files say')
+      .action(async (files: string[], { binary }: { binary?: string }, command: Command) => {
         const { api, json } = contextOf(command)
         const done: Imported[] = []
         for (const file of files) {
           const body = read(file)
           try {
-            done.push(await api.postBytes('/profiles/import', body))
+            done.push(await api.postBytes('/profiles/import', body, { binary }))
           } catch (error) {
             // Some are in by now: the line has to say which was refused.
             if (error instanceof CommandError) throw new CommandError(`${file}: ${error.message}`, error.exit)

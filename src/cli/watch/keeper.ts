@@ -82,6 +82,7 @@ function withDaemon({ api }: Context, settings: Settings): Keeper {
       const answer = await api.postBytes<{ incidents?: unknown } | undefined>(
         '/watch',
         new TextEncoder().encode(`${lines.join('\n')}\n`),
+        {},
         'application/x-ndjson',
       )
       return answer?.incidents
