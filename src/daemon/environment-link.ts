@@ -1,5 +1,5 @@
 /** The environment daemon inside this one: sampled by the clock, its classes on the board, its figures handed to CFEngine. */
-import { isAbsolute, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { ClassBoard } from '#classes'
 import {
   binaryObservable,
@@ -57,6 +57,8 @@ export class EnvironmentLink {
   #figures: DetectorFigures | undefined
   #timer: NodeJS.Timeout | undefined
   #handed = new Set<string>()
+  /** Why a file could not be written, by file. */
+  readonly #failed = new Map<string, string>()
   #handing: Promise<void> = Promise.resolve()
   #stopped = false
 
@@ -179,14 +181,16 @@ export class EnvironmentLink {
   async #handOver(): Promise<void> {
     const handOver = this.handOver()
     for (const { format, folder, name, monitordNames } of this.#ports.config.handOver) {
+      const file = join(folder, name)
       try {
-        const { text } =
-          format === 'env_data'
-            ? envData(handOver, { monitordNames })
-            : moduleProtocol(handOver, { monitordNames })
-        await writeHandOver(isAbsolute(folder) ? folder : resolve(folder), name, text)
+        const write = format === 'env_data' ? envData : moduleProtocol
+        await writeHandOver(folder, name, write(handOver, { monitordNames }).text)
+        this.#failed.delete(file)
       } catch (error) {
-        this.#ports.messages.say(1, oneLine(error))
+        const line = oneLine(error)
+        // Once while the reason stays the same: it is tried again with every sample.
+        if (this.#failed.get(file) !== line) this.#ports.messages.say(1, line)
+        this.#failed.set(file, line)
       }
     }
     this.#handed = new Set(handOver.classes)
@@ -197,7 +201,7 @@ export class EnvironmentLink {
     clearTimeout(this.#timer)
     await this.#handing
     for (const { folder, name } of this.#ports.config.handOver)
-      await removeHandOver(isAbsolute(folder) ? folder : resolve(folder), name).catch(() => {})
+      await removeHandOver(folder, name).catch(() => {})
     await this.#environment.close()
   }
 }
