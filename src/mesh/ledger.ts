@@ -16,7 +16,14 @@ import { Windows } from './windows.ts'
 import type { Writes } from './writes.ts'
 
 const saved = z.strictObject({ envelope: someBytes(limits.envelopeBytes), received: time })
-const aliveBody = z.object({ addresses, version: z.string().max(64) })
+const aliveBody = z.object({
+  addresses,
+  version: z.string().max(64),
+  /** How far its admin log reaches, and the keys of the ring it holds. */
+  admin: z.int().nonnegative(),
+  ring: z.array(z.string().max(16)).max(16),
+})
+export type Alive = z.infer<typeof aliveBody>
 
 /** The one statement of kind 'alive' a host makes. */
 export const aliveKey = 'host'
@@ -175,7 +182,7 @@ export class Ledger {
     const all: MeshRecord[] = []
     for (const { statement, received } of this.live.all())
       if (statement.op !== 'clear' && statement.expires > now && (kind ?? statement.kind) === statement.kind)
-        all.push(this.record(statement, received))
+        if (!this.#revoked(statement.author)) all.push(this.record(statement, received))
     return all.sort((a, b) => b.made - a.made || b.sequence - a.sequence)
   }
 
@@ -192,12 +199,24 @@ export class Ledger {
     this.#options.writes.del(`member/${author}`)
   }
 
+  /** Its author is revoked: what it said is kept, and counts for nothing any more. */
+  withdraw(author: string): void {
+    for (const { statement, received } of this.live.of(author))
+      if (statement.op !== 'clear')
+        this.#options.emit({ type: 'record', change: 'expired', record: this.record(statement, received) })
+  }
+
   sweep(): void {
     for (const { statement, received } of this.live.sweep(this.#options.now())) {
       this.#forget(statement)
-      if (statement.op !== 'clear')
+      if (statement.op !== 'clear' && !this.#revoked(statement.author))
         this.#options.emit({ type: 'record', change: 'expired', record: this.record(statement, received) })
     }
+  }
+
+  #revoked(author: string): boolean {
+    const entry = this.#options.directory.get(author)
+    return entry !== undefined && this.#options.directory.state(entry, this.#options.now()) === 'revoked'
   }
 
   #take(statement: Statement): Change {
@@ -220,7 +239,10 @@ export class Ledger {
     if (statement.kind !== 'alive') return
     entry.left = statement.op === 'clear'
     const body = aliveBody.safeParse(statement.body)
-    if (body.success) Object.assign(entry, { addresses: body.data.addresses, version: body.data.version })
+    if (body.success) {
+      const { addresses, version, admin, ring } = body.data
+      Object.assign(entry, { addresses, version, adminSeq: Math.max(entry.adminSeq, admin), ringHeld: ring })
+    }
     writes.put(`member/${statement.author}`, () => directory.save(entry))
   }
 

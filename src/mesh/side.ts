@@ -26,10 +26,13 @@ export function sideOf({
     taken: 0,
     vector() {
       ledger.sweep()
-      return [...directory.entries()].map((entry) => {
-        const { peer } = entry.certificate
-        return { peer, certificate: entry.print, records: ledger.live.print(peer) }
-      })
+      // Whoever is revoked is so on both sides, the hello saw to that; what each still holds of it is its own affair.
+      return [...directory.entries()]
+        .filter((entry) => directory.objection(entry, now()) === undefined)
+        .map((entry) => {
+          const { peer } = entry.certificate
+          return { peer, certificate: entry.print, records: ledger.live.print(peer) }
+        })
     },
     *standing(author: string) {
       for (const { statement } of ledger.live.of(author)) yield statement
