@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import { AdminState, type AdminStatement, adminStatement, type RingRules } from './adminstate.ts'
 import { bytes, meshIdOf, time } from './certificate.ts'
-import { equals, type Fields, seal, sealed, sha256, unseal } from './codec.ts'
+import { equals, seal, sealed, sha256, unseal } from './codec.ts'
 import { because, MeshError } from './errors.ts'
 import type { Signer } from './keys.ts'
 import { limits } from './limits.ts'
@@ -105,7 +105,7 @@ export class AdminLog {
     const at = `entry ${this.head().seq + 1} of the admin log`
     const refuse = (why: string) => new MeshError('bad-log', `${at}: ${why}`)
     if (entry.length > limits.checkpointBytes) throw refuse('it is too large')
-    const { read, fields, sig } = opened(entry, refuse)
+    const { read, sig } = opened(entry, refuse)
     const isCheckpoint = read.body.op === 'checkpoint'
     if (!isCheckpoint && entry.length > limits.adminEntryBytes) throw refuse('it is too large')
     if (!isCheckpoint && this.#entries.length >= limits.adminEntries) throw refuse('the log is full')
@@ -114,7 +114,7 @@ export class AdminLog {
     const continues = read.seq === head.seq + 1 && equals(read.prev, head.hash)
     const jumps = read.body.op === 'checkpoint' && read.seq > head.seq + 1
     if (!continues && !jumps) throw refuse('it does not continue the chain')
-    if (!sealed('admin', fields, sig, read.by)) throw refuse('the signature does not hold')
+    if (!sealed('admin', entry, sig, read.by)) throw refuse('the signature does not hold')
     if (jumps && read.body.op === 'checkpoint') {
       this.state.jump(read.body, read, refuse)
       this.#entries = []
@@ -150,10 +150,10 @@ export class AdminLog {
 function opened(
   entry: Uint8Array,
   refuse: (why: string) => MeshError,
-): { read: EntryFields; fields: Fields; sig: Uint8Array } {
+): { read: EntryFields; sig: Uint8Array } {
   try {
     const { fields, sig } = unseal(entry)
-    return { read: entryFields.parse(fields), fields, sig }
+    return { read: entryFields.parse(fields), sig }
   } catch (error) {
     throw refuse(`it cannot be read: ${because(error).split('\n')[0]}`)
   }

@@ -111,8 +111,9 @@ export interface Mesh {
   members(): Member[]
   /** Live records held (own ones too), newest first. */
   records(kind?: RecordKind): MeshRecord[]
-  /** Signs, keeps and gossips. Repeating it for the same key refreshes; `ttlMs` bounds how long it stands unrefreshed. */
-  publish(kind: RecordKind, key: string, body: unknown, ttlMs: number): Promise<MeshRecord>
+  /** Signs, keeps and gossips. Repeating it for the same key refreshes; `ttlMs` bounds how long it stands unrefreshed. A `weight` of 1
+   * to 9 has it travel before the lighter ones where much has to be made up for. */
+  publish(kind: RecordKind, key: string, body: unknown, ttlMs: number, weight?: number): Promise<MeshRecord>
   clear(kind: RecordKind, key: string): Promise<void>
   onEvent(listener: (event: MeshEvent) => void): void
   /** Serves `name` (e.g. 'digest') to certified members. */

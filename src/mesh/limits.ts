@@ -42,6 +42,8 @@ export const limits = {
   enrolBytes: 4 << 20,
   syncMessageBytes: 1 << 20,
   syncBatchBytes: 65_536,
+  /** Records that can never be valid, in one sync, before it is broken off. */
+  syncBad: 16,
   syncStreams: 4,
   askStreams: 16,
   certificatesAsked: 64,
@@ -63,6 +65,7 @@ export const rates = {
   semaphore: { perMinute: 10, burst: 30 },
   digest: { perMinute: 60, burst: 600 },
   alive: { perMinute: 5, burst: 10 },
+  manifest: { perMinute: 5, burst: 20 },
 } as const
 
 /** Inbound connections of one IP address that have not led to a member: a stranger has these tries, then waits. */

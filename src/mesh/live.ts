@@ -3,7 +3,6 @@
  * alone sets. Merging commutes and repeats do nothing, so in whatever order statements arrive the state is the same.
  * A clear stays as a tombstone until nothing it cleared could come back.
  */
-import { concat, fromString, sha256 } from './codec.ts'
 import { type Statement, sameStatement } from './envelope.ts'
 import { limits } from './limits.ts'
 
@@ -22,7 +21,7 @@ export const slot = (s: { kind: string; key: string }): string => `${s.kind}/${s
 
 interface Author {
   held: Map<string, Held>
-  /** XOR of the digests of what is held: equal sets have equal prints, in whatever order they came. */
+  /** XOR of the hashes of what is held: equal sets have equal prints, in whatever order they came. */
   print: Uint8Array
 }
 
@@ -81,6 +80,15 @@ export class LiveState {
     return { change, evicted }
   }
 
+  /** Takes one statement out. False where it does not stand any more. */
+  drop(statement: Statement): boolean {
+    const author = this.#authors.get(statement.author)
+    const held = author?.held.get(slot(statement))?.statement
+    if (author === undefined || held === undefined || !sameStatement(held, statement)) return false
+    this.#remove(author, held)
+    return true
+  }
+
   /** Takes out what has run out; returns it. */
   sweep(now: number): Held[] {
     if (now < this.#nextExpiry) return []
@@ -132,8 +140,7 @@ export class LiveState {
   }
 }
 
-/** The print of one statement is a digest of its hash, so that nobody can choose it freely. */
+/** The second half of the hash; the first stands in windows and manifests. */
 function xor(print: Uint8Array, hash: Uint8Array): void {
-  const digest = sha256(concat([fromString('print'), hash]))
-  for (let i = 0; i < printBytes; i++) print[i] = (print[i] as number) ^ (digest[i] as number)
+  for (let i = 0; i < printBytes; i++) print[i] = (print[i] as number) ^ (hash[printBytes + i] as number)
 }

@@ -122,7 +122,15 @@ export class MeshNode implements Mesh {
     const authority = new Authority({ ...common, administration })
     this.operator = operatorOf({ authority, renewal: this.renewal, invites: this.#invites })
     const [neighbours, invites, questions] = [this.#neighbours, this.#invites, this.#questions]
-    this.#gauged = { ledger, synchroniser, admission: this.admission, invites, neighbours, questions }
+    this.#gauged = {
+      ledger,
+      synchroniser,
+      admission: this.admission,
+      invites,
+      neighbours,
+      questions,
+      relations,
+    }
     const refused = (peer: string, reason: string) => relations.refused(peer, reason)
     validateGossip({ ...common, ledger: this.ledger, admitted, refused })
   }
@@ -154,9 +162,9 @@ export class MeshNode implements Mesh {
     } catch (error) {
       this.#warn('invites cannot be honoured now', error)
     }
-    this.#every(this.#timing.sweep, () => this.#tick())
+    this.#timers.push(setInterval(() => this.#tick(), this.#timing.sweep))
     if (!quiet) {
-      this.#every(this.#timing.alive, () => void this.#speaker.sayAlive())
+      this.#timers.push(setInterval(() => void this.#speaker.sayAlive(), this.#timing.alive))
       await this.#speaker.sayAlive()
     }
     this.#neighbours.start()
@@ -186,13 +194,13 @@ export class MeshNode implements Mesh {
     return this.ledger.records(kind)
   }
 
-  async publish(kind: RecordKind, key: string, body: unknown, ttlMs: number): Promise<MeshRecord> {
-    return this.#speaker.say(kind, key, body, ttlMs)
+  publish(kind: RecordKind, key: string, body: unknown, ttlMs: number, weight?: number): Promise<MeshRecord> {
+    return this.#speaker.say(kind, key, body, ttlMs, { weight })
   }
 
   async clear(kind: RecordKind, key: string): Promise<void> {
     if (this.ledger.own().some((s) => s.kind === kind && s.key === key))
-      await this.#speaker.say(kind, key, null, 1, true)
+      await this.#speaker.say(kind, key, null, 1, { clear: true })
   }
 
   onEvent(listener: (event: MeshEvent) => void): void {
@@ -221,7 +229,7 @@ export class MeshNode implements Mesh {
   }
 
   sign(kind: RecordKind, key: string, body: unknown, ttlMs: number): MeshRecord {
-    return this.ledger.record(this.ledger.make(kind, key, body, ttlMs, 'raise'), this.#now())
+    return this.ledger.record(this.ledger.make({ kind, key, body, op: 'raise' }, ttlMs), this.#now())
   }
 
   invite(options: {
@@ -263,8 +271,11 @@ export class MeshNode implements Mesh {
 
   #tick(): void {
     this.ledger.sweep()
+    this.ledger.audit()
+    this.#speaker.vouch()
     this.#roster.tellAll()
     if (this.#options.quiet === true) return
+    this.#relations.hear(this.host)
     this.renewal.tick()
     if (this.identity.issuer !== undefined)
       this.#invites.sweep().catch((error) => this.#warn('invites', error))
@@ -284,9 +295,5 @@ export class MeshNode implements Mesh {
 
   #warn(what: string, error: unknown): void {
     this.#options.log.warn(`${what}: ${because(error)}`)
-  }
-
-  #every(ms: number, work: () => void): void {
-    this.#timers.push(setInterval(work, ms))
   }
 }

@@ -1,8 +1,10 @@
 /** What follows when a peer is admitted, recovers, is revoked, or misbehaves. */
 import type { Administration } from './administration.ts'
 import type { AdminStatement } from './adminstate.ts'
+import { Deaf } from './deaf.ts'
 import type { Directory, Entry } from './directory.ts'
 import type { Admission } from './hello.ts'
+import type { MeshHost } from './host.ts'
 import type { Ledger } from './ledger.ts'
 import type { Manners } from './manners.ts'
 import type { Neighbours } from './neighbours.ts'
@@ -31,6 +33,7 @@ export interface RelationsOptions {
 
 export class Relations {
   readonly #options: RelationsOptions
+  readonly #deaf = new Deaf()
 
   constructor(options: RelationsOptions) {
     this.#options = options
@@ -81,6 +84,21 @@ export class Relations {
       `${name} (${peer}) keeps sending what is refused (last: ${reason}) and is kept out for a while; mend it, or lymph mesh revoke it`,
     )
     parts().admission.cut(peer)
+  }
+
+  /** Closes the connections on which gossip has died. */
+  hear(host: MeshHost): void {
+    const { parts, now, count } = this.#options
+    const { admission } = parts()
+    for (const peer of this.#deaf.look(host, admission.peers(), now())) {
+      count('deaf')
+      admission.cut(peer)
+    }
+  }
+
+  /** Members without a stream for gossip, just now. */
+  get deaf(): number {
+    return this.#deaf.size
   }
 
   /** A sign of life: whoever is ahead of this host's admin log is asked. */

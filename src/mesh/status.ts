@@ -5,6 +5,7 @@ import type { Ledger } from './ledger.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { Parts } from './options.ts'
 import type { Quota } from './quota.ts'
+import type { Relations } from './relations.ts'
 import type { Synchroniser } from './synchroniser.ts'
 
 export interface Gauged extends Parts {
@@ -14,12 +15,13 @@ export interface Gauged extends Parts {
   invites: Invites
   synchroniser: Synchroniser
   neighbours: Neighbours
+  relations: Relations
   questions: Quota
 }
 
 export function gaugesOf(parts: Gauged): Record<string, number> {
   const { identity, host, directory, writes, gate, manners, now } = parts
-  const { ledger, admission, invites, synchroniser, neighbours, questions } = parts
+  const { ledger, admission, invites, synchroniser, neighbours, questions, relations } = parts
   const connections = host.getConnections()
   return {
     ...ledger.gauges,
@@ -37,6 +39,7 @@ export function gaugesOf(parts: Gauged): Record<string, number> {
     adminEntries: identity.admin.entries().length,
     ringKeys: identity.ring.length,
     addressesTrying: gate.addresses,
+    deaf: relations.deaf,
     banned: manners.count(now),
     askers: questions.size,
     syncs: synchroniser.running,

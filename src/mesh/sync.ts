@@ -10,11 +10,12 @@ import { z } from 'zod'
 import { bytes, someBytes } from './certificate.ts'
 import { compare, concat, decode, encode, equals, fromString, sha256 } from './codec.ts'
 import { type KnownMember, knownMembers } from './directory.ts'
-import type { RecordKind } from './interface.ts'
+import type { StatementKind } from './envelope.ts'
 import { limits } from './limits.ts'
 
 export interface Numbered {
-  kind: RecordKind
+  kind: StatementKind
+  weight?: number | undefined
   author: string
   epoch: number
   seq: number
@@ -28,8 +29,8 @@ export interface Side {
   standing(author: string): Iterable<Numbered>
   member(peer: string): KnownMember | undefined
   learn(member: KnownMember): void
-  /** Takes a record in. Throws where it can never be valid: the other side is lying or broken. */
-  take(envelope: Uint8Array): Promise<void>
+  /** Takes a record in. False where it can never be valid. */
+  take(envelope: Uint8Array): Promise<boolean>
   /** Called after each batch: resolves when it is safe to take more. */
   settled(): Promise<void>
 }
@@ -147,13 +148,15 @@ function reader(incoming: Incoming) {
 }
 
 async function takeRecords(side: Side, next: ReturnType<typeof reader>): Promise<void> {
-  for (let taken = 0; ; ) {
+  for (let taken = 0, bad = 0; ; ) {
     const message = await next(shapes.recordsOrDone)
     if (message[0] === 'done') return
     taken += message[1].length
     // No honest host holds more, and none stops on its own that does not mean to end.
     if (taken > limits.recordsInAll) throw new Error('more records than a mesh can hold')
-    for (const envelope of message[1]) await side.take(envelope)
+    for (const envelope of message[1]) if (!(await side.take(envelope))) bad += 1
+    // An author may have talked an honest host into holding some (vouchers.ts); many are the host's own doing.
+    if (bad > limits.syncBad) throw new Error('many records that can never hold')
     await side.settled()
   }
 }
@@ -220,11 +223,14 @@ function pick(side: Side, wants: Numbers): Numbered[] {
   return out
 }
 
-const urgency: Record<RecordKind, number> = { semaphore: 0, alive: 1, digest: 2 }
+const urgency: Record<StatementKind, number> = { semaphore: 2, manifest: 1, alive: 3, digest: 4 }
+/** What its author says matters goes before the manifests, which go before all that they vouch for. */
+const rank = ({ kind, weight }: Numbered): number =>
+  kind === 'semaphore' && weight ? -weight : urgency[kind]
 
 /** 64 KiB at a time, what matters most first, then the newest: a sync that is cut short has carried the most. */
 function* batches(records: Numbered[]): Generator<Uint8Array> {
-  records.sort((a, b) => urgency[a.kind] - urgency[b.kind] || b.epoch - a.epoch || b.seq - a.seq)
+  records.sort((a, b) => rank(a) - rank(b) || b.epoch - a.epoch || b.seq - a.seq)
   let batch: Uint8Array[] = []
   let size = 0
   for (const { envelope } of records) {

@@ -25,7 +25,7 @@ const statement = fc
     const op = mix % 5 === 0 ? 'clear' : 'raise'
     const key = `k${mix % 7}`
     const hash = sha256(envelope)
-    const none = { meshId: new Uint8Array(16), fields: {}, sig: new Uint8Array(64), ts: 0, body: null }
+    const none = { meshId: new Uint8Array(16), sig: new Uint8Array(64), ts: 0, body: null }
     return { ...none, author, epoch, seq, kind, key, op, expires: 1000 + mix, envelope, hash }
   })
 const statements = fc.array(statement, { maxLength: 60 })
@@ -99,6 +99,7 @@ function side(live: LiveState): Side & { took: number } {
     async take(envelope: Uint8Array) {
       self.took += 1
       live.merge(byName.get(new TextDecoder().decode(envelope)) as Statement, 0)
+      return true
     },
     settled: async () => undefined,
   }
