@@ -34,7 +34,7 @@ export type Reason =
   | 'pending'
 
 export type Verdict =
-  | { result: 'accept'; statement: Statement; vouched: boolean }
+  | { result: 'accept'; statement: Statement; vouched: boolean; equivocation: boolean }
   | { result: 'ignore' | 'reject'; reason: Reason; statement?: Statement }
 
 export interface Court {
@@ -44,6 +44,8 @@ export interface Court {
   windows: Windows
   buckets: Buckets
   live: LiveState
+  /** Does a statement stand under the number of this one, that this one is preferred to? */
+  replaces(statement: Statement): boolean
   /** Has its author signed a manifest that vouches for it? */
   vouched(statement: Statement): boolean
   /** Does this host's own key speak elsewhere? True for a statement of ours that we have not made. */
@@ -93,9 +95,10 @@ export async function judge(court: Court, data: Uint8Array, way: Way, from: stri
   if (!vouched && !signedBy(statement, entry.certificate.publicKey))
     return { result: 'reject', reason: 'signature', statement }
   if (court.notMine(statement)) return ignore('own-key')
-  // Two statements under one number: a proof only now that the second is signed too.
-  if (standing === 'equivocation') return ignore('equivocation')
+  // Two statements under one number: a proof only now that the second is signed too. The one that every host prefers stands.
+  if (standing === 'equivocation' && (change === 'superseded' || !court.replaces(statement)))
+    return ignore('equivocation')
   if (way === 'gossip') court.buckets.take(author, statement.kind, now)
   court.windows.note(statement)
-  return { result: 'accept', statement, vouched }
+  return { result: 'accept', statement, vouched, equivocation: standing === 'equivocation' }
 }

@@ -13,7 +13,7 @@ import type { Identity } from './identity.ts'
 import type { MeshEvent, MeshRecord, RecordKind } from './interface.ts'
 import { type Court, judge, type Verdict, type Way } from './judge.ts'
 import { limits } from './limits.ts'
-import { type Change, type Held, LiveState, slot } from './live.ts'
+import { type Change, type Held, LiveState, later, slot } from './live.ts'
 import { restore } from './restore.ts'
 import { type Manifest, Manifests, Vouchers } from './vouchers.ts'
 import { Windows } from './windows.ts'
@@ -72,9 +72,13 @@ export class Ledger {
     this.#evidence = new Evidence(options)
     this.#vouchers = new Vouchers(live)
     const vouched = (s: Statement) => this.#vouchers.vouched(s)
+    const replaces = (s: Statement) => {
+      const rival = live.rival(s)
+      return rival !== undefined && later(s, rival)
+    }
     this.#author = new Author(identity, epoch, now)
     const notMine = (s: Statement) => this.#author.foreign(s)
-    this.#court = { meshId, directory, now, seek, windows, buckets, live, vouched, notMine }
+    this.#court = { meshId, directory, now, seek, windows, buckets, live, vouched, replaces, notMine }
   }
 
   get gauges() {
@@ -120,6 +124,7 @@ export class Ledger {
   async receive(data: Uint8Array, way: Way, from: string): Promise<Verdict> {
     const verdict = await judge(this.#court, data, way, from)
     if (verdict.result === 'accept') {
+      if (verdict.equivocation) this.#outdo(verdict.statement)
       this.#heard(verdict.statement)
       const change = this.#take(verdict.statement)
       if (verdict.vouched && change !== 'capped') this.#audit.add(verdict.statement)
@@ -129,7 +134,7 @@ export class Ledger {
     // That a sync offers what gossip has just brought is its nature.
     if (way === 'gossip' || (verdict.reason !== 'duplicate' && verdict.reason !== 'superseded'))
       this.#options.count(verdict.reason)
-    if (verdict.reason === 'equivocation') this.#equivocation(verdict.statement as Statement)
+    if (verdict.reason === 'equivocation') this.#prove(verdict.statement as Statement)
     if (verdict.reason === 'own-key' && !this.#copied) {
       this.#copied = true
       this.#options.log.warn(
@@ -271,10 +276,17 @@ export class Ledger {
     writes.put(`member/${statement.author}`, () => directory.save(entry))
   }
 
-  #equivocation(second: Statement): void {
-    const same = (s: Statement) => s.epoch === second.epoch && s.seq === second.seq
-    const first = [...this.live.of(second.author)].find((held) => same(held.statement))?.statement
+  #prove(second: Statement): void {
+    this.#evidence.equivocation(second, this.live.rival(second))
+  }
+
+  /** Of two statements under one number every host keeps the same one. */
+  #outdo(second: Statement): void {
+    this.#options.count('equivocation')
+    const first = this.live.rival(second)
     this.#evidence.equivocation(second, first)
+    if (first !== undefined && slot(first) !== slot(second) && this.live.drop(first))
+      this.#gone({ statement: first, received: this.#options.now() })
   }
 
   #forget(statement: Statement): void {

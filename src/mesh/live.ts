@@ -3,6 +3,7 @@
  * alone sets. Merging commutes and repeats do nothing, so in whatever order statements arrive the state is the same.
  * A clear stays as a tombstone until nothing it cleared could come back.
  */
+import { compare } from './codec.ts'
 import { type Statement, sameStatement } from './envelope.ts'
 import { limits } from './limits.ts'
 
@@ -13,9 +14,12 @@ export interface Held {
 
 export type Change = 'raised' | 'refreshed' | 'cleared' | 'none' | 'superseded' | 'duplicate' | 'capped'
 
-/** Does `a` come after `b` in its author's order? */
-export const later = (a: Statement, b: Statement): boolean =>
-  a.epoch > b.epoch || (a.epoch === b.epoch && a.seq > b.seq)
+/** Does `a` come after `b` in its author's order? Of two under one number the one with the lower hash, on every host the same. */
+export const later = (a: Statement, b: Statement): boolean => {
+  if (a.epoch !== b.epoch) return a.epoch > b.epoch
+  if (a.seq !== b.seq) return a.seq > b.seq
+  return compare(a.hash, b.hash) < 0
+}
 
 export const slot = (s: { kind: string; key: string }): string => `${s.kind}/${s.key}`
 
@@ -78,6 +82,16 @@ export class LiveState {
     else if (this.#size > this.#inAll) evicted.push(this.#evict(this.#largest()))
     if (evicted.includes(statement)) return { change: 'capped', evicted }
     return { change, evicted }
+  }
+
+  /** What stands under the same number and says something else: its author has signed both. */
+  rival(statement: Statement): Statement | undefined {
+    for (const held of this.#authors.get(statement.author)?.held.values() ?? []) {
+      const { epoch, seq } = held.statement
+      if (epoch === statement.epoch && seq === statement.seq && !sameStatement(held.statement, statement))
+        return held.statement
+    }
+    return undefined
   }
 
   /** Takes one statement out. False where it does not stand any more. */

@@ -201,8 +201,16 @@ function difference(side: Side, theirs: Numbers): { lackHere: Numbers; lackThere
   const lackThere: Numbered[] = []
   for (const [author, epochs] of theirs) {
     const there = ids(epochs)
-    for (const record of side.standing(author))
-      if (!there.delete(`${record.epoch}.${record.seq}`)) lackThere.push(record)
+    const lacks: Numbered[] = []
+    const all = [...side.standing(author)]
+    for (const record of all) if (!there.delete(`${record.epoch}.${record.seq}`)) lacks.push(record)
+    if (there.size === 0 && lacks.length === 0) {
+      // The same numbers, yet not the same: somewhere the author has said two things under one. Each shows all it has.
+      lackThere.push(...all)
+      lackHere.push([author, epochs])
+      continue
+    }
+    lackThere.push(...lacks)
     if (there.size === 0) continue
     const wanted = [...there].map((id) => {
       const [epoch, seq] = id.split('.').map(Number) as [number, number]

@@ -177,3 +177,24 @@ test('a window never takes a number twice, whatever the order, and survives bein
     }),
   )
 })
+
+test('an author that says two things under one number: after a sync both hosts hold the same one of them', async () => {
+  await fc.assert(
+    fc.asyncProperty(statements, fc.array(fc.nat(59), { maxLength: 5 }), async (all, twice) => {
+      const texts = new Map<string, Statement>()
+      const variant = (one: Statement, mark: string): Statement => {
+        const envelope = new TextEncoder().encode(`${one.author}.${one.epoch}.${one.seq}${mark}`)
+        const made = { ...one, envelope, hash: sha256(envelope) }
+        texts.set(new TextDecoder().decode(envelope), made)
+        return made
+      }
+      const mine = all.map((one) => variant(one, ''))
+      const theirs = all.map((one, i) => variant(one, twice.includes(i) ? '!' : ''))
+      for (const [text, one] of texts) byName.set(text, one)
+      const [here, there] = [state(mine), state(theirs)]
+      await converse(side(here), side(there))
+      assert.deepEqual(prints(here), prints(there))
+    }),
+    { numRuns: 100 },
+  )
+})

@@ -74,6 +74,7 @@ function court(): Court {
     buckets: new Buckets(),
     live: new LiveState(),
     vouched: () => false,
+    replaces: () => false,
     notMine: () => false,
     seek: async () => undefined,
   }
