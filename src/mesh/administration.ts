@@ -1,7 +1,8 @@
 /**
  * `/lymph/admin/1`: two members bring one another's admin log and ring up to date. One question, one answer: head, the entries
- * the other is known to lack, the keys held and those the other lacks. Whoever learns something new asks every peer in turn, so a revocation
- * runs through the mesh in a round trip a hop. Who has it is seen from the answers, and from the `alive` of those further away.
+ * the other is known to lack, the keys held and those the other lacks. Whoever says something new tells every peer; whoever
+ * learns it tells, a moment later, those that do not have it yet. Who has it is seen from the answers, and from the `alive` of
+ * those further away.
  */
 import type { Libp2p } from '@libp2p/interface'
 import { z } from 'zod'
@@ -30,6 +31,8 @@ const messageBytes = 1 << 20
 /** What does not fit comes with the next question. */
 export const entryBytesAtOnce = messageBytes / 2
 const timeoutMs = 4000
+/** How long what was learnt waits before it is passed on, ms; up to twice that. */
+const passAfter = 150
 /** Questions in a row; whoever still differs then is compared with at the next occasion. */
 const rounds = 4
 
@@ -38,6 +41,7 @@ export interface AdministrationOptions {
   identity: Identity
   directory: Directory
   now(): number
+  random(): number
   count(reason: string): void
   log: { info(message: string): void; warn(message: string): void }
   /** Admitted peers. */
@@ -51,6 +55,8 @@ export class Administration {
   readonly #asking = new Set<string>()
   readonly #again = new Set<string>()
   #forkSaid = -1
+  #passing: NodeJS.Timeout | undefined
+  #catching: NodeJS.Timeout | undefined
 
   constructor(options: AdministrationOptions) {
     this.#options = options
@@ -94,9 +100,32 @@ export class Administration {
     }
   }
 
-  /** Tells every peer but `from`. */
-  spread(from = ''): void {
-    for (const peer of this.#options.peers()) if (peer !== from) void this.with(peer)
+  stop(): void {
+    clearTimeout(this.#passing)
+    clearTimeout(this.#catching)
+  }
+
+  /**
+   * Tells the peers that do not have it yet: a moment later, since by then most have said that they heard it from whoever said it
+   * first (their `alive` tells).
+   */
+  #passOn(): void {
+    const { random, peers, directory, identity } = this.#options
+    clearTimeout(this.#passing)
+    this.#passing = setTimeout(
+      () => {
+        const { seq } = identity.admin.head()
+        const held = this.held()
+        for (const peer of peers()) {
+          const entry = directory.get(peer)
+          const has =
+            (entry?.adminSeq ?? 0) >= seq && held.every((id) => entry?.ringHeld?.includes(id) !== false)
+          if (!has) void this.with(peer)
+        }
+      },
+      passAfter * (1 + random()),
+    )
+    this.#passing.unref()
   }
 
   /** Something of this host's own making holds now: kept, obeyed, told. */
@@ -106,12 +135,22 @@ export class Administration {
     writeAdminLog(identity)
     this.#prune()
     this.#options.ruled(statements)
-    this.spread()
+    for (const peer of this.#options.peers()) void this.with(peer)
   }
 
-  /** Whether this host lacks something that `entry`'s host has, as its `alive` or hello says. */
-  behind(entry: Entry): boolean {
-    return entry.adminSeq > this.#options.identity.admin.head().seq || this.#lacking().length > 0
+  /** A peer's sign of life tells that it knows more: it is asked, unless somebody has told meanwhile. */
+  catchUp(entry: Entry): void {
+    const { identity, random } = this.#options
+    const behind = () => entry.adminSeq > identity.admin.head().seq || this.#lacking().length > 0
+    if (this.#catching !== undefined || !behind()) return
+    this.#catching = setTimeout(
+      () => {
+        this.#catching = undefined
+        if (behind()) void this.with(entry.certificate.peer)
+      },
+      passAfter * (1 + random()),
+    )
+    this.#catching.unref()
   }
 
   /** Ids of the keys in force that are held here. */
@@ -121,7 +160,7 @@ export class Administration {
   }
 
   /** Takes entries in that a peer has told. Counts and warns where its history is another than ours. */
-  learn(head: Head, entries: Uint8Array[], from: string): void {
+  learn(head: Head, entries: Uint8Array[]): void {
     const { identity, log, ruled } = this.#options
     const { admin } = identity
     const shared = Math.min(head.seq, admin.head().seq)
@@ -145,7 +184,7 @@ export class Administration {
     writeAdminLog(identity)
     this.#prune()
     ruled(learnt)
-    this.spread(from)
+    this.#passOn()
   }
 
   async #ask(peer: string): Promise<void> {
@@ -177,16 +216,20 @@ export class Administration {
 
   #take(theirs: Message, peer: string): void {
     const { identity, directory, now, ruled } = this.#options
-    this.learn(theirs.head, theirs.entries, peer)
+    this.learn(theirs.head, theirs.entries)
     const entry = directory.get(peer)
-    if (entry !== undefined) Object.assign(entry, { adminSeq: theirs.head.seq, ringHeld: theirs.held })
+    if (entry !== undefined) {
+      // Questions overtake one another: what was asked before something was learnt may come after the answer.
+      entry.adminSeq = Math.max(entry.adminSeq, theirs.head.seq)
+      entry.ringHeld = theirs.held
+    }
     const rules = identity.admin.rules(now())
     const wanted = lacking(identity.ring, rules)
     const news = theirs.keys.map(ringKey).filter(({ id }) => wanted.includes(id))
     if (news.length === 0) return
     writeRing(identity, merged(identity.ring, news, rules))
     ruled([])
-    this.spread(peer)
+    this.#passOn()
   }
 
   /** Keys that the log wants no more are not kept. The last one stays: without any, this host could not even ask. */

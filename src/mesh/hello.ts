@@ -158,7 +158,7 @@ export class Admission {
     await talk.write(this.#hello())
     const theirs = accepted(await talk.read(answer))
     const skew = theirs.clock - (sent + now()) / 2
-    administration.learn(theirs.head, theirs.entries, connection.remotePeer.toString())
+    administration.learn(theirs.head, theirs.entries)
     const entry = await this.#orRefuse(talk, () => this.#check(theirs.credential, connection))
     const missing = fitting(identity.admin.since(theirs.head.seq), entryBytesAtOnce)
     await talk.write({ clock: Math.round(now()), entries: missing })
@@ -180,7 +180,7 @@ export class Admission {
       await talk.write({ ...this.#hello(), entries: missing })
       const last = accepted(await talk.read(confirmation))
       const skew = last.clock - (sent + now()) / 2
-      administration.learn(theirs.head, last.entries, connection.remotePeer.toString())
+      administration.learn(theirs.head, last.entries)
       // What they just told may concern themselves.
       await this.#orRefuse(talk, () => this.#check(theirs.credential, connection))
       this.#heard(entry, theirs, skew)

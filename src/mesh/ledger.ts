@@ -1,4 +1,4 @@
-/** The records of a host: its own made, others' judged, all kept, persisted, and told to listeners. No network here. */
+/** The records of a host: its own made, others' judged, all kept, persisted, told to listeners. No network here. */
 import { z } from 'zod'
 import type { KeyValue } from '#store'
 import { Audit } from './audit.ts'
@@ -34,7 +34,6 @@ export interface Saying {
   weight?: number | undefined
 }
 
-/** The one statement of kind 'alive' a host makes. */
 export const aliveKey = 'host'
 
 export interface LedgerOptions {
@@ -67,18 +66,20 @@ export class Ledger {
   constructor(options: LedgerOptions) {
     this.#options = options
     const { identity, directory, now, seek, epoch } = options
-    const { meshId } = identity
     const { windows, buckets, live } = this
     this.#evidence = new Evidence(options)
     this.#vouchers = new Vouchers(live)
-    const vouched = (s: Statement) => this.#vouchers.vouched(s)
-    const replaces = (s: Statement) => {
-      const rival = live.rival(s)
-      return rival !== undefined && later(s, rival)
-    }
     this.#author = new Author(identity, epoch, now)
-    const notMine = (s: Statement) => this.#author.foreign(s)
-    this.#court = { meshId, directory, now, seek, windows, buckets, live, vouched, replaces, notMine }
+    const rules = {
+      vouched: (s: Statement) => this.#vouchers.vouched(s),
+      notMine: (s: Statement) => this.#author.foreign(s),
+      replaces(s: Statement) {
+        const rival = live.rival(s)
+        return rival !== undefined && later(s, rival)
+      },
+    }
+    const { meshId } = identity
+    this.#court = { meshId, directory, now, seek, windows, buckets, live, ...rules }
   }
 
   get gauges() {
@@ -189,7 +190,6 @@ export class Ledger {
     return all.sort((a, b) => b.made - a.made || b.sequence - a.sequence)
   }
 
-  /** Own statements that stand, but for 'alive'. */
   own(): Statement[] {
     const mine = [...this.live.of(this.#options.identity.peer)].map((held) => held.statement)
     return mine.filter((statement) => isRecord(statement) && statement.kind !== 'alive')
@@ -202,7 +202,7 @@ export class Ledger {
     this.#options.writes.del(`member/${author}`)
   }
 
-  /** Its author is revoked: what it said is kept, and counts for nothing any more. */
+  /** Its author is revoked: kept, and counting for nothing. */
   withdraw(author: string): void {
     for (const { statement, received } of this.live.of(author))
       if (isRecord(statement))
@@ -295,7 +295,6 @@ export class Ledger {
   }
 }
 
-/** A statement for listeners: something that stands, and no manifest. */
 const isRecord = ({ op, kind }: Statement): boolean => op !== 'clear' && kind !== 'manifest'
 
 const place = (statement: Statement): string => `record/${statement.author}/${slot(statement)}`

@@ -260,6 +260,7 @@ export class MeshNode implements Mesh {
     this.#neighbours.stop()
     this.synchroniser.stop()
     this.admission.stop()
+    this.administration.stop()
     await this.#invites.stop()
     await this.host.stop()
     await this.#parts.writes.flush()

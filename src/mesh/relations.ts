@@ -107,6 +107,6 @@ export class Relations {
     const { admission, administration } = parts()
     const { peer } = entry.certificate
     roster.tell(entry)
-    if (admission.admitted(peer) && administration.behind(entry)) void administration.with(peer)
+    if (admission.admitted(peer)) administration.catchUp(entry)
   }
 }

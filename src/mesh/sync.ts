@@ -46,6 +46,7 @@ const shapes = {
   have: z.tuple([z.literal('have'), bytes(32)]),
   equalOrVector: z.union([
     z.tuple([z.literal('equal')]),
+    z.tuple([z.literal('later')]),
     z.tuple([z.literal('vector'), z.array(z.tuple([peer, bytes(8), bytes(16)])).max(limits.members)]),
   ]),
   numbers: z.tuple([z.literal('numbers'), numbers, z.array(peer).max(membersAtOnce()), members]),
@@ -82,7 +83,7 @@ export function initiate(side: Side): Session {
     const next = reader(incoming)
     yield encode(['have', stateHash(side)])
     const reply = await next(shapes.equalOrVector)
-    if (reply[0] === 'equal') return
+    if (reply[0] !== 'vector') return
     const mine = new Map(side.vector().map((v) => [v.peer, v]))
     const differ: string[] = []
     const wanted: string[] = []
@@ -114,6 +115,14 @@ export function initiate(side: Side): Session {
     await takeRecords(side, next)
     yield* batches(pick(side, wants))
     yield encode(['done'])
+  }
+}
+
+/** The side that was asked, and has enough to do: the other comes back. */
+export function postpone(): Session {
+  return async function* (incoming) {
+    await reader(incoming)(shapes.have)
+    yield encode(['later'])
   }
 }
 

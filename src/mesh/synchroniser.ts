@@ -6,7 +6,7 @@ import { pipe } from 'it-pipe'
 import { because } from './errors.ts'
 import { connectionTo } from './host.ts'
 import { limits, protocols, type Timing } from './limits.ts'
-import { initiate, respond, type Side } from './sync.ts'
+import { initiate, postpone, respond, type Side } from './sync.ts'
 
 export interface SynchroniserOptions {
   host: Libp2p
@@ -123,7 +123,7 @@ export class Synchroniser {
     }
     // Two that begin at once would send everything twice: the lower PeerId's turn goes on.
     if (this.#answering.size >= limits.syncStreams || (this.#busy.has(peer) && self < peer)) {
-      stream.abort(new Error('not now'))
+      await this.#run(stream, postpone(), peer, AbortSignal.timeout(timing.hello)).catch(() => undefined)
       return
     }
     this.#answering.add(peer)

@@ -103,7 +103,7 @@ const flooder = (size: Size) =>
       const { user, system } = process.cpuUsage(before)
       return (user + system) / 1000 / (performance.now() - began)
     }
-    const idle = await watch(3000, () => world.pass(100))
+    const idle = await watch(2000, () => world.pass(100))
     let sent = 0
     const began = performance.now()
     let out = 0
@@ -114,7 +114,8 @@ const flooder = (size: Size) =>
       if (out === 0 && honest.every(({ node }) => !node?.admission.admitted(villain.peer)))
         out = performance.now() - began
     }
-    const busy = await watch(20_000, burst)
+    const floods = (size.seconds ?? 20) * 1000
+    const busy = await watch(floods, burst)
     // What the flooder itself spends on signing is no victim's.
     const own = process.cpuUsage()
     for (let i = 0; i < 200; i++) signed(world, villain, villain, { seq: ++sent })
@@ -122,7 +123,7 @@ const flooder = (size: Size) =>
     const spent = ((making.user + making.system) / 1000 / 200) * 2 * sent
     await meter.say(honest[0] as Actor, 'calm', null)
     await everyoneHas(scene)
-    const share = Math.max(0, busy - idle - spent / 20_000) / honest.length
+    const share = Math.max(0, busy - idle - spent / floods) / honest.length
     return {
       sent,
       outOfAllAfterMs: Math.round(out),

@@ -9,6 +9,10 @@ export interface Size {
   messages?: number
   /** Simulated ms a real one. */
   speed?: number
+  /** How long churn lasts, in simulated hours. */
+  hours?: number
+  /** How long the flooder floods. */
+  seconds?: number
 }
 
 const minute = 60_000
@@ -35,7 +39,7 @@ export async function spread({ hosts, seed, messages = 50 }: Size): Promise<Outc
       await world.pass(300)
     }
     await world.until(() => meter.coverage(world.alive) === 1, 20_000)
-    return meter.outcome('spread', world.alive, { formed })
+    return meter.outcome('spread', world.alive, { formed, rss: process.memoryUsage().rss })
   } finally {
     await world.end()
   }
@@ -68,10 +72,10 @@ export async function partition({ hosts, seed, messages = 1000, speed = 60 }: Si
   }
 }
 
-/** A bad network and bad clocks: a tenth of gossip lost, the rest late, clocks off by up to a minute and a half. */
+/** A bad network and bad clocks: a tenth of gossip lost, the rest late, clocks up to a minute from the right time. */
 export async function rough({ hosts, seed, messages = 100 }: Size): Promise<Outcome> {
   const timing = { sync: 5000 }
-  const world = await World.make({ hosts, seed, loss: 0.1, delayMs: 200, skewMs: 90_000, timing })
+  const world = await World.make({ hosts, seed, loss: 0.1, delayMs: 200, skewMs: 55_000, timing })
   try {
     await world.formed()
     const meter = new Meter(world)
@@ -115,7 +119,8 @@ export async function crashes({ hosts, seed, messages = 60 }: Size): Promise<Out
  * A day with hosts that come, go and speak. Heap, handles and every gauge are looked at when half of it is over and at the
  * end: what grows in between has no bound.
  */
-export async function churn({ hosts, seed, speed = 480, messages = 24 * 60 }: Size): Promise<Outcome> {
+export async function churn({ hosts, seed, speed = 480, hours = 24 }: Size): Promise<Outcome> {
+  const messages = hours * 60
   const world = await World.make({ hosts, seed, speed })
   try {
     await world.formed()
@@ -123,7 +128,7 @@ export async function churn({ hosts, seed, speed = 480, messages = 24 * 60 }: Si
     const began = world.now()
     let half: Snapshot | undefined
     for (let i = 0; i < messages; i++) {
-      const at = began + (i / messages) * 24 * hour
+      const at = began + (i / messages) * hours * hour
       if (at > world.now()) await world.pass(at - world.now())
       // Twenty subjects a host, refreshed and cleared: state, not a log.
       const actor = world.random.pick(world.alive)
