@@ -40,6 +40,7 @@ export function reasonOf(error: unknown): string {
 /** An error as one line; file errors get the path they are about. */
 export function lineOf(error: unknown): string {
   const { code, path, syscall } = error as NodeJS.ErrnoException
+  if (code === 'ENOSPC' && !path) return `${reasons[code]}: make room on it and try again`
   if (code && reasons[code] && path && syscall) return `${path}: ${reasons[code]}`
   return error instanceof Error ? error.message : String(error)
 }

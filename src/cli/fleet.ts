@@ -34,11 +34,7 @@ export function fleetCommand(): Command {
     .argument('[host...]', 'names of members; without any, all that have it')
     .action(async (binary: string, hosts: string[], _options: object, command: Command) => {
       const { api, json } = contextOf(command)
-      const comparison = await api.get<Comparison & { abi?: Abi }>(
-        '/fleet/compare',
-        { binary, host: hosts },
-        compareTimeoutMs,
-      )
+      const comparison = await api.get<Compared>('/fleet/compare', { binary, host: hosts }, compareTimeoutMs)
       if (json) printJson(comparison)
       else print(...told(comparison, comparison.abi ?? (await abiFor(api, comparison.binary))))
     })
@@ -53,7 +49,10 @@ const binaryColumns: Column<FleetLine>[] = [
   { head: 'BINARY', cell: (b) => b.binary, shrink: true },
 ]
 
-function told(comparison: Comparison, abi: Abi | undefined): string[] {
+/** `refused`: hosts that have the binary, and why their profile is not here. */
+type Compared = Comparison & { abi?: Abi; refused?: { name: string; reason: string }[] }
+
+function told(comparison: Compared, abi: Abi | undefined): string[] {
   const { hosts, onlyHere, distance } = comparison
   const names = hosts.map(({ name }) => name)
   const lines = [
@@ -82,6 +81,8 @@ function told(comparison: Comparison, abi: Abi | undefined): string[] {
     if (named.length > mostLines)
       lines.push(`  and ${plural(named.length - mostLines, 'more call', 'more calls')}`)
   }
+  for (const { name, reason } of comparison.refused ?? [])
+    lines.push('', `left out: ${plain(name)}: ${plain(reason)}`)
   return lines
 }
 

@@ -19,6 +19,7 @@ import { decodeProfile, encodeProfile, type ProfileRecord, stateName, tableFrom 
 import { isAbsent } from './api.ts'
 import type { Context } from './context.ts'
 import { CommandError, exitCodes, reasonOf } from './errors.ts'
+import { plain } from './format.ts'
 import type { ProfileLine } from './shapes.ts'
 
 const magic = 'lymph profile\n'
@@ -96,8 +97,8 @@ export class SavedProfiles {
     }
   }
 
-  /** Damaged files are left out; `lymph profile print` of one says what is wrong with it. */
-  records(): ProfileRecord[] {
+  /** @param leftOut told of each damaged file */
+  records(leftOut: (line: string) => void): ProfileRecord[] {
     return globSync('**', { cwd: this.folder, exclude: (name) => name.endsWith('.new') })
       .map((name) => join(this.folder, name))
       .filter(isProfileFile)
@@ -105,7 +106,8 @@ export class SavedProfiles {
         try {
           const record = readProfile(file)
           return file === this.fileOf(record.key.binary) ? [record] : []
-        } catch {
+        } catch (error) {
+          leftOut(reasonOf(error))
           return []
         }
       })
@@ -147,7 +149,8 @@ export async function profilesOf(
   } catch (error) {
     if (!isAbsent(error)) throw error
     const saved = new SavedProfiles(context.state)
-    const profiles = saved.records().map(lineOfRecord)
+    const note = (line: string) => process.stderr.write(`note: left out: ${plain(line)}\n`)
+    const profiles = saved.records(note).map(lineOfRecord)
     if (profiles.length === 0) throw error
     return { profiles, saved }
   }

@@ -4,7 +4,10 @@ import { contextOf } from './context.ts'
 
 export function selftestCommand(): Command {
   return new Command('selftest')
-    .description('Learn a harmless helper, let it take an unusual path, follow that to incident and warning.')
+    .description(
+      'Learn a harmless helper, let it take an unusual path, follow that to incident and warning. As root with the kernel sensor, else with strace.',
+    )
+    .addHelpText('after', '\nExit code 1 when a step fails, 4 when nothing can be watched here.')
     .action(async (_options: object, command: Command) => {
       const { json } = contextOf(command)
       const { selftest } = await import('#daemon')

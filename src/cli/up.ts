@@ -20,7 +20,13 @@ export function upCommand(): Command {
         ...(options.host === undefined ? {} : { host: options.host }),
         ...(config === undefined ? {} : { configFile: config }),
         // What the unprivileged daemon says ends on a terminal of root's.
-        say: (line) => print(plain(line)),
+        say(line) {
+          print(plain(line))
+          if (line === 'ready' && process.stdout.isTTY)
+            print(
+              'elsewhere: `lymph top` shows what is happening, `lymph status` how it stands; Ctrl-C ends this host',
+            )
+        },
       })
     })
 }

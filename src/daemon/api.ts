@@ -11,7 +11,12 @@ import { namedSettings } from './settings.ts'
 
 const bodyLimitBytes = 16 * 1024 * 1024
 const abi = z.enum(['x86-64', 'i386', 'arm64']).optional()
-const program = { binary: z.string().min(1).max(4096), abi, sha256: z.string().max(64).optional() }
+const program = {
+  binary: z.string().min(1).max(4096),
+  abi,
+  sha256: z.string().max(64).optional(),
+  window: z.number().int().min(2).max(9).optional(),
+}
 
 const shapes = {
   act: z.object({ ...program, verb: z.enum(['normalize', 'sensitize', 'tolerize', 'reset']) }),
@@ -97,26 +102,30 @@ export function buildApi(host: Host): Hono {
 
 function localRoutes(api: Hono, host: Host): void {
   api.get('/status', (c) => c.json(host.status()))
-  api.get('/processes', async (c) => c.json((await host.detector?.processes()) ?? []))
-  api.get('/profiles', (c) => c.json(host.profileRows()))
+  api.get('/processes', async (c) => c.json(await host.processes()))
+  api.get('/profiles', (c) => c.json(host.operator.rows()))
   api.get('/profiles/body', async (c) => {
     const { binary, abi: named, sha256, window } = c.req.query()
     if (!binary) throw new DaemonError('binary is missing')
-    const file = await host.body({ binary, abi: named, sha256, window: window ? Number(window) : undefined })
+    const file = await host.operator.body({
+      binary,
+      abi: named,
+      sha256,
+      window: window ? Number(window) : undefined,
+    })
     if (!file) throw new DaemonError(`no profile of "${binary}": see lymph profile list`, 1)
     return c.body(Buffer.from(file), 200, { 'content-type': 'application/octet-stream' })
   })
   api.post('/profiles/import', async (c) =>
-    c.json(await host.import(new Uint8Array(await c.req.arrayBuffer()))),
+    c.json(await host.operator.import(new Uint8Array(await c.req.arrayBuffer()))),
   )
   api.post('/profiles/act', async (c) => {
     const { verb, ...query } = await bodyAs(c, shapes.act)
-    await host.act(query, verb)
-    return c.json({ binary: query.binary, verb })
+    return c.json({ binary: query.binary, verb, profiles: await host.operator.act(query, verb) })
   })
   api.post('/profiles/respond', async (c) => {
     const { response, ...query } = await bodyAs(c, shapes.respond)
-    await host.respond(query, response === 'default' ? undefined : response)
+    await host.operator.respond(query, response === 'default' ? undefined : response)
     return c.json({ binary: query.binary, response })
   })
   api.get('/settings', (c) => c.json(namedSettings(host.settings)))
@@ -125,14 +134,14 @@ function localRoutes(api: Hono, host: Host): void {
     return c.json(await host.set(key, value))
   })
   api.get('/classes', (c) => c.json(host.classList()))
-  api.get('/incidents', (c) => c.json(host.incidents.list()))
+  api.get('/incidents', (c) => c.json(host.incidents.book.list()))
   api.get('/incidents/:id', (c) => {
-    const incident = host.incidents.get(c.req.param('id'))
+    const incident = host.incidents.book.get(c.req.param('id'))
     if (!incident)
       throw new DaemonError(`no incident is called "${c.req.param('id')}": see lymph incident list`)
     return c.json(incident)
   })
-  api.post('/incidents/:id/resolve', (c) => c.json(host.resolve(c.req.param('id'))))
+  api.post('/incidents/:id/resolve', (c) => c.json(host.incidents.resolve(c.req.param('id'))))
   api.get('/overhead', async (c) => c.json(await host.overhead()))
   api.get('/events/follow', (c) => followed(c, (signal) => host.followEvents.follow(signal)))
   api.post('/watch', async (c) => {
@@ -146,7 +155,7 @@ function localRoutes(api: Hono, host: Host): void {
         throw new DaemonError('a line of the watch is no JSON')
       }
       const { binary, sha256, abi: of, window, ...anomaly } = shapes.watched.parse(value)
-      const incident = host.observe(anomaly, { binary, sha256, abi: of, window })
+      const incident = host.incidents.observe(anomaly, { binary, sha256, abi: of, window })
       incidents.set(incident.id, incident)
     }
     return c.json({ incidents: [...incidents.values()] })

@@ -4,17 +4,17 @@
  * learns that `up` died, whatever killed it.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import type { Duplex } from 'node:stream'
+import { eachLine, throttled } from './lines.ts'
 
 export interface ChildOptions {
   name: string
   /** Arguments of node. */
   args: string[]
   cwd: string
-  /** A line the child wrote to its fd 3. Left out where `onStart` takes that stream for itself. */
+  /** A line the child wrote to its fd 3, cut at 65536 characters. Left out where `onStart` takes that stream for itself. */
   onLine?: (line: string) => void
-  /** What the child wrote to standard output or error. */
+  /** What the child wrote to standard output or error: lines cut at 8192 characters, and 100 a second at most. */
   onOutput: (line: string) => void
   /** The child ended without being asked to, and its fd 3 is read. Answers whether to start it again, in `pauseMs`. */
   onDeath: (how: string, code: number | null, pauseMs: number) => Promise<boolean>
@@ -32,6 +32,10 @@ const longestPauseMs = 30_000
 const settledMs = 60_000
 /** What a dead child wrote is read by then, unless somebody it started holds the pipe open. */
 const drainMs = 1000
+/** What a child says is not trusted to be short or rare. */
+const noteCharacters = 65_536
+const outputCharacters = 8192
+const outputPerSecond = 100
 
 export class Child {
   readonly #options: ChildOptions
@@ -64,9 +68,9 @@ export class Child {
     this.#process = child
     const notes = child.stdio[3] as Duplex | undefined
     notes?.on('error', () => {})
-    if (notes && onLine) createInterface({ input: notes }).on('line', onLine)
-    for (const stream of [child.stdout, child.stderr])
-      if (stream) createInterface({ input: stream }).on('line', onOutput)
+    if (notes && onLine) eachLine(notes, noteCharacters, onLine)
+    const output = throttled(outputPerSecond, onOutput)
+    for (const stream of [child.stdout, child.stderr]) if (stream) eachLine(stream, outputCharacters, output)
     onStart?.(child)
     this.#ended = new Promise<End>((resolve) => {
       child.on('exit', (code, signal) => resolve({ code, signal }))

@@ -39,7 +39,10 @@ export function readConfig(file = defaultConfigFile): Config {
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    throw new DaemonError(`config ${file}: ${oneLine(error)}: name a readable file with --config`)
+    const { code } = error as NodeJS.ErrnoException
+    const why =
+      code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : oneLine(error)
+    throw new DaemonError(`config ${file}: ${why}: name a readable file with --config`)
   }
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines })
@@ -48,7 +51,11 @@ export function readConfig(file = defaultConfigFile): Config {
     return `${file}:${line}:${col}`
   }
   const [mistake] = document.errors
-  if (mistake) throw new DaemonError(`${at(mistake.pos[0])}: ${oneLine(mistake.message.split('\n')[0])}`)
+  if (mistake) {
+    // yaml names the place once more at the end, and shows the text below.
+    const what = oneLine(mistake.message.split('\n')[0]).replace(/ at line \d+, column \d+:?$/, '')
+    throw new DaemonError(`${at(mistake.pos[0])}: it is not YAML: ${what}`)
+  }
   const place = (path: PropertyKey[]) => {
     const node = path.length > 0 ? document.getIn(path as string[], true) : document.contents
     const range = (node as { range?: [number, number, number] } | undefined)?.range
@@ -60,7 +67,8 @@ export function readConfig(file = defaultConfigFile): Config {
     const issue = parsed.error.issues[0] as z.core.$ZodIssue
     const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined
     const path = unknown === undefined ? issue.path : [...issue.path, unknown]
-    throw new DaemonError(`${place(path)}: ${path.join('.')}: ${issue.message}`)
+    const what = unknown === undefined ? issue.message : 'no such key'
+    throw new DaemonError(`${place(path)}: ${path.join('.')}: ${what}: config/lymph.yaml shows what there is`)
   }
   const { listen, host, settings: named, incidents, never_delay } = parsed.data
   const settings = initialSettings()

@@ -12,6 +12,10 @@ export class DaemonError extends Error {
 
 /** What any room's error has to say for itself, in one line. */
 export function oneLine(error: unknown): string {
+  const { code, path } = (error ?? {}) as NodeJS.ErrnoException
+  // Node's own words say neither where nor what to do.
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return `${path ?? 'the state folder'}: the disk is full: make room on it and try again`
   const text = error instanceof Error ? error.message : String(error)
   return text.replace(/\s*\n\s*/g, ' ')
 }

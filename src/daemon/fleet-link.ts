@@ -19,7 +19,7 @@ import type { ProfileSaves } from './saves.ts'
 export function ownProfiles(host: Host): OwnProfiles {
   return {
     find: async (query) => {
-      const file = await host.body(query)
+      const file = await host.operator.body(query)
       return file && { digest: digestOf(host, decodeProfile(file), file), file }
     },
   }
@@ -76,7 +76,7 @@ export class FleetLink {
   ): Promise<Comparison & { abi?: Abi; refused: { name: string; reason: string }[] }> {
     const { mesh, meshName, settings } = this.#host
     if (!mesh.exchange) throw new DaemonError('this host is in no mesh: there is nobody to compare with')
-    const ownFile = await this.#host.body({ binary })
+    const ownFile = await this.#host.operator.body({ binary })
     const own = ownFile && decodeProfile(ownFile)
     const path = own ? subjectOf(own.key.binary) : binary
     const holders = mesh.holders(path, names)

@@ -1,7 +1,7 @@
 /** The daemon as a process: opens the host, gives up root once everything is loaded, serves the API until it is told to stop. */
 import { writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { SensorClient } from '#sensor'
+import { SensorClient, SensorGoneError, SensorRefusedError } from '#sensor'
 import { serveApi } from './api.ts'
 import { readConfig } from './config.ts'
 import { exitOf, oneLine } from './errors.ts'
@@ -20,6 +20,15 @@ export interface DaemonOptions {
   configFile?: string | undefined
 }
 
+/** What `up` is told, a line of JSON each. */
+interface Note {
+  ready?: true
+  sensor?: string
+  fatal?: string
+  exit?: number
+  sensorRefused?: true
+}
+
 /** Runs until SIGTERM, SIGINT or the end of `up`. @returns the exit code */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   // A socket and not a file: a file's pending read would hold the process when it is to end.
@@ -27,23 +36,31 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     options.supervisorFd === undefined
       ? undefined
       : new Socket({ fd: options.supervisorFd, readable: true, writable: true })
-  const tell = (note: { ready?: true; sensor?: string; fatal?: string; exit?: number }): void => {
+  const tell = (note: Note): void => {
     if (up) up.write(`${JSON.stringify(note)}\n`)
-    else if (note.fatal === undefined) process.stdout.write('ready\n')
-    else process.stderr.write(`error: ${note.fatal}\n`)
+    else if (note.ready) process.stdout.write('ready\n')
+    else if (note.fatal !== undefined) process.stderr.write(`error: lymph daemon: ${note.fatal}\n`)
   }
   const stop = Promise.withResolvers<void>()
+  let stopped = false
+  let sensor: SensorClient | undefined
+  // A sensor that does not come is waited for no longer.
+  const halt = () => {
+    stopped = true
+    stop.resolve()
+    if (sensor && !sensor.connected) void sensor.stop()
+  }
   try {
     const config = readConfig(options.configFile)
     // All paths are relative from here: a long state path still gives a short socket path, and the folders above it
     // need not be open to the daemon's user.
     process.chdir(prepareState(options.state))
     dropPrivileges()
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.resolve())
-    for (const event of ['end', 'error', 'close']) up?.on(event, () => stop.resolve())
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, halt)
+    for (const event of ['end', 'error', 'close']) up?.on(event, halt)
     up?.resume()
     const messages = openMessages(config.settings.logLevel, `${stateNames.log}/lymph.log`)
-    const sensor = options.sensor
+    sensor = options.sensor
       ? new SensorClient(stateNames.sensorSocket, { log: (line) => messages.say(2, line) })
       : undefined
     const host = await Host.open({
@@ -63,7 +80,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     messages.close()
     return 0
   } catch (error) {
-    tell({ fatal: oneLine(error), exit: exitOf(error) })
+    if (stopped && error instanceof SensorGoneError) return 0
+    // `up` hears from the sensor itself that it cannot watch, and starts this one anew, without it.
+    if (up && error instanceof SensorRefusedError) tell({ sensorRefused: true })
+    else tell({ fatal: oneLine(error), exit: exitOf(error) })
     return exitOf(error)
   } finally {
     up?.end()

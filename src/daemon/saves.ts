@@ -1,33 +1,65 @@
-/** Profiles between the sensor's tables and the store: what is read back, and what is written every 30 seconds. */
+/**
+ * Profiles between the sensor's tables and the store. A profile is written whole when its pairs or its state changed;
+ * the counts of those that only ran are one small record each, so that a save every 30 s costs a busy host nothing.
+ */
 import {
   decodeProfile,
   encodeProfile,
+  type ProfileCounts,
   type ProfileKey,
   type ProfileRecord,
   stateName,
   tableFrom,
+  withCounts,
 } from '#homeostasis'
 import type { SavedProfile } from '#sensor'
-import type { Store, ProfileRecord as StoredProfile } from '#store'
+import type { Repository, Store, ProfileRecord as StoredProfile } from '#store'
 import type { Abi } from '#syscalls'
+import type { BinaryResponses } from './responses.ts'
 import type { DaemonSettings } from './settings.ts'
-import { delayUnit, keyOf, nameOf, type ProfileRow, type Tracked } from './tracked.ts'
+import { keyOf, nameOf, type ProfileRow, type Tracked } from './tracked.ts'
 
 export interface Loaded {
   record: ProfileRecord
   stored: StoredProfile
 }
 
-/** Counts alone are saved this often; pairs and states with every save. */
-const countsEveryMs = 5 * 60_000
+/** Counts since a profile was saved whole; `made` says which save they go on from. */
+interface SavedCounts extends ProfileCounts {
+  made: number
+}
+
+/** A row of what is saved; `made`: when. */
+export type SavedRow = Omit<ProfileRow, 'response'> & { made: number }
+
+/** Even if only counts changed, a profile and its mirrored file are written whole this often. */
+const wholeEveryMs = 5 * 60_000
+/** Saved profiles at most: a host of servers has some hundred, one that compiles makes new programs every minute. */
+export const SAVED_LIMIT = 4096
+
+export interface SavesGauge {
+  profiles: number
+  limit: number
+  /** Given up for newer ones since the start. */
+  givenUp: number
+}
 
 export class ProfileSaves {
   readonly #store: Store
+  readonly #counts: Repository<string, SavedCounts>
+  readonly #responses: BinaryResponses
+  readonly #limit: number
+  #givenUp = 0
   /** Rows of what is saved, by `nameOf`: shown for programs that nothing runs now. */
-  readonly rows = new Map<string, ProfileRow>()
+  readonly rows = new Map<string, SavedRow>()
+  /** Names of profiles that are not to be given up: those that run. */
+  inUse: () => ReadonlySet<string> = () => new Set()
 
-  constructor(store: Store) {
+  constructor(store: Store, responses: BinaryResponses, limit = SAVED_LIMIT) {
     this.#store = store
+    this.#counts = store.records<SavedCounts>('counts')
+    this.#responses = responses
+    this.#limit = limit
   }
 
   /** Reads everything that is saved; `saved` is what a sensor of this window can be started with. */
@@ -35,14 +67,14 @@ export class ProfileSaves {
     const saved: SavedProfile[] = []
     for await (const [key, stored] of this.#store.profiles.list()) {
       try {
-        const record = decodeProfile(stored.file)
-        this.#show(record, stored, settings)
+        const record = await this.#counted(decodeProfile(stored.file))
+        this.#show(record)
         if (key.window !== settings.window) continue
         saved.push({
           executable: { ...stored.executable, abi: key.abi as Abi },
           file: stored.fileIdentity,
           tables: record.tables,
-          delayUnitMs: delayUnit(stored.response, settings),
+          delayUnitMs: this.#responses.unitMs(key.binary),
         })
       } catch (error) {
         log(`the saved profile of ${key.binary} is left out: ${(error as Error).message}`)
@@ -53,43 +85,84 @@ export class ProfileSaves {
 
   async find(key: ProfileKey): Promise<Loaded | undefined> {
     const stored = await this.#store.profiles.get(key)
-    return stored && { record: decodeProfile(stored.file), stored }
+    return stored && { record: await this.#counted(decodeProfile(stored.file)), stored }
   }
 
-  /** Whether a save is due, so that kill -9 loses at most the time between two saves. */
-  due(tracked: Tracked, now: number): boolean {
-    if (!tracked.file || !tracked.ready) return false
-    if (tracked.changed) return true
-    return tracked.counters?.calls !== tracked.savedCalls && now - tracked.savedAt >= countsEveryMs
+  async #counted(record: ProfileRecord): Promise<ProfileRecord> {
+    const counts = await this.#counts.get(nameOf(record.key))
+    if (!counts || counts.made !== record.made || counts.calls <= record.tables.calls) return record
+    return { ...record, tables: withCounts(record.tables, counts) }
+  }
+
+  /** Whether all of a profile is to be written, or its counts alone. */
+  due(tracked: Tracked, now: number): 'whole' | 'counts' | undefined {
+    if (!tracked.file || !tracked.ready) return undefined
+    if (tracked.changed) return 'whole'
+    const calls = tracked.counters?.calls
+    if (calls === undefined || calls === tracked.savedCalls) return undefined
+    if (now - tracked.savedAt >= wholeEveryMs) return 'whole'
+    return calls === tracked.countedCalls ? undefined : 'counts'
   }
 
   /** Writes a record; the profile file's bytes come back, and how many training pairs it has. */
-  async put(
-    tracked: Tracked,
-    record: ProfileRecord,
-    settings: DaemonSettings,
+  put(tracked: Tracked, record: ProfileRecord): Promise<{ file: Uint8Array; pairs: number }> {
+    return this.#write(record, tracked.executable, tracked.file as NonNullable<Tracked['file']>)
+  }
+
+  /** Writes a record that no sensor holds: imported, watched, or changed while nothing ran it. */
+  async putRecord(record: ProfileRecord): Promise<void> {
+    const before = await this.#store.profiles.get(record.key)
+    const { executable, fileIdentity } = before ?? strangerOf(record)
+    await this.#write(record, { ...executable, abi: record.key.abi }, fileIdentity)
+  }
+
+  async #write(
+    given: ProfileRecord,
+    executable: Tracked['executable'],
+    fileIdentity: NonNullable<Tracked['file']>,
   ): Promise<{ file: Uint8Array; pairs: number }> {
+    const { response: _, ...rest } = given
+    const said = this.#responses.said(given.key.binary)
+    const record: ProfileRecord = { ...rest, ...(said ? { response: said } : {}) }
     const file = encodeProfile(record)
-    const stored: StoredProfile = {
-      file,
-      response: tracked.response,
-      executable: tracked.executable,
-      fileIdentity: tracked.file as NonNullable<Tracked['file']>,
-      life: { frozen: record.frozen, normalTime: record.normalTime, normal: record.tables.normal },
-      savedAt: record.made,
+    await this.#makeRoom(nameOf(record.key))
+    await this.#store.profiles.put(record.key, { ...storedFrom(record, file), executable, fileIdentity })
+    return { file, pairs: this.#show(record) }
+  }
+
+  /** One batch: the counts of profiles whose pairs and state are saved already. */
+  async putCounts(live: readonly Tracked[], window: number): Promise<void> {
+    const entries: [string, SavedCounts][] = []
+    for (const tracked of live) {
+      const row = this.rows.get(nameOf(keyOf(tracked, window)))
+      if (!row || !tracked.counters) continue
+      const { calls, anomalies, sequences, trainCount, lastModCount } = tracked.counters
+      entries.push([nameOf(row), { made: row.made, calls, anomalies, sequences, trainCount, lastModCount }])
     }
-    await this.#store.profiles.put(record.key, stored)
-    return { file, pairs: this.#show(record, stored, settings) }
+    await this.#counts.putAll(entries)
+    for (const tracked of live) tracked.countedCalls = tracked.counters?.calls ?? 0
   }
 
-  /** Takes a profile in from a file (import, watch), where no sensor holds it. */
-  async import(record: ProfileRecord, file: Uint8Array, settings: DaemonSettings): Promise<void> {
-    const stored = storedFrom(record, file)
-    await this.#store.profiles.put(record.key, stored)
-    this.#show(record, stored, settings)
+  /** At the limit the oldest save goes that nothing runs: what still learned before what had settled. */
+  async #makeRoom(name: string): Promise<void> {
+    if (this.rows.has(name) || this.rows.size < this.#limit) return
+    const inUse = this.inUse()
+    let first: [string, SavedRow] | undefined
+    for (const entry of this.rows)
+      if (!inUse.has(entry[0]) && (!first || isLessWorth(entry[1], first[1]))) first = entry
+    // Where everything runs, the store's own limit speaks.
+    if (!first) return
+    await this.#store.profiles.del(first[1])
+    await this.#counts.del(first[0])
+    this.rows.delete(first[0])
+    this.#givenUp++
   }
 
-  #show(record: ProfileRecord, stored: StoredProfile, settings: DaemonSettings): number {
+  gauge(): SavesGauge {
+    return { profiles: this.rows.size, limit: this.#limit, givenUp: this.#givenUp }
+  }
+
+  #show(record: ProfileRecord): number {
     const { key, tables, frozen } = record
     const { pairs } = tableFrom(tables.rows, 'train')
     this.rows.set(nameOf(key), {
@@ -99,20 +172,21 @@ export class ProfileSaves {
       pairs,
       sinceChange: tables.train.lastModCount,
       anomalies: tables.anomalies,
-      response: stored.response ?? settings.defaultResponse,
       tasks: 0,
       normalTime: frozen ? record.normalTime : 0,
+      made: record.made,
     })
     return pairs
   }
 }
 
-/** What the store keeps of a profile file that came without a program: imported, or read back from its mirror. */
-export function storedFrom(record: ProfileRecord, file: Uint8Array): StoredProfile {
-  const { key, tables, frozen, normalTime, made, response } = record
+function isLessWorth(a: SavedRow, b: SavedRow): boolean {
+  const learning = (row: SavedRow) => (row.state === 'learning' ? 0 : 1)
+  return learning(a) - learning(b) < 0 || (learning(a) === learning(b) && a.made < b.made)
+}
+
+function strangerOf({ key }: ProfileRecord): Pick<StoredProfile, 'executable' | 'fileIdentity'> {
   return {
-    file,
-    response,
     executable: {
       path: key.binary,
       abi: key.abi,
@@ -123,6 +197,16 @@ export function storedFrom(record: ProfileRecord, file: Uint8Array): StoredProfi
       deleted: false,
     },
     fileIdentity: { sha256: key.sha256, sizeBytes: 0, mtimeMs: 0, ctimeMs: 0 },
+  }
+}
+
+/** What the store keeps of a profile file that came without a program: imported, or read back from its mirror. */
+export function storedFrom(record: ProfileRecord, file: Uint8Array): StoredProfile {
+  const { tables, frozen, normalTime, made, response } = record
+  return {
+    file,
+    response,
+    ...strangerOf(record),
     life: { frozen, normalTime, normal: tables.normal },
     savedAt: made,
   }
@@ -132,18 +216,17 @@ export function storedFrom(record: ProfileRecord, file: Uint8Array): StoredProfi
 export function recordFrom(
   tracked: Tracked,
   tables: ProfileRecord['tables'],
-  settings: DaemonSettings,
+  window: number,
   now: number,
 ): ProfileRecord {
   return {
-    key: keyOf(tracked, settings.window),
+    key: keyOf(tracked, window),
     empty: 'symbol',
     tables,
     frozen: tracked.life.frozen,
     normalTime: tracked.life.normalTime,
     since: tracked.since,
     made: now,
-    ...(tracked.response ? { response: tracked.response } : {}),
     names: new Map(),
     about: {},
   }

@@ -3,6 +3,7 @@
  * docs/reference/settings.md is written from it.
  */
 import { DEFAULT_SETTINGS, SETTING_RULES, type Settings, settingName } from '#homeostasis'
+import type { SensorSettings } from '#sensor'
 import { DaemonError } from './errors.ts'
 
 export type DaemonSettings = Settings & { logLevel: number }
@@ -118,4 +119,16 @@ export function initialSettings(): DaemonSettings {
 /** As `lymph set` shows them: by their names. */
 export function namedSettings(settings: DaemonSettings): Record<string, number | string> {
   return Object.fromEntries(variables.map((v) => [v.name, settings[v.key]]))
+}
+
+/** What a sensor must know of them. */
+export function sensorSettings(s: DaemonSettings): SensorSettings {
+  return {
+    window: s.window,
+    anomalyLimit: s.anomalyLimit,
+    tolerizeLimit: s.tolerizeLimit,
+    localityWindow: s.localityWindow,
+    delayLimitMs: s.delayLimit * 1000,
+    defaultDelayUnitMs: s.defaultResponse === 'delay' ? s.delayFactor * s.jiffyMs : 0,
+  }
 }

@@ -4,12 +4,11 @@
  * out of the daemon's reach.
  */
 import {
+  accessSync,
   chmodSync,
-  chownSync,
+  constants,
   linkSync,
-  lstatSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -18,6 +17,7 @@ import {
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DaemonError, oneLine } from './errors.ts'
+import { giveTo, rootsAlone } from './ownership.ts'
 
 /** Names inside the state folder. The daemon works with the folder as its current directory, so these are its paths. */
 export const stateNames = {
@@ -25,6 +25,7 @@ export const stateNames = {
   sensorSocket: 'sensor.sock',
   pidFile: 'run/daemon.pid',
   upFile: 'up.json',
+  sensorFile: 'sensor.json',
   store: 'store',
   profiles: 'profiles',
   mesh: 'mesh',
@@ -58,43 +59,73 @@ export function daemonUser(): User | undefined {
 
 /**
  * Makes the state folder and its parts with the right owners and modes; safe to repeat.
- * @returns its absolute path
- * @throws DaemonError where it cannot be made or written
+ * @returns its absolute path; as root the real one
+ * @throws DaemonError where it cannot be made or written, or where root must not use it
  */
 export function prepareState(folder: string): string {
-  const state = resolve(folder)
+  let state = resolve(folder)
   const user = daemonUser()
   try {
+    // Before anything is made, which may be where a link leads to, and once it is there.
+    if (user) state = rootsAlone(state)
     mkdirSync(state, { recursive: true, mode: user ? 0o751 : 0o700 })
     if (!statSync(state).isDirectory()) throw new Error('it is not a folder')
-    if (user && statSync(state).uid === 0) chmodSync(state, 0o751)
+    if (user) {
+      rootsAlone(state)
+      chmodSync(state, 0o751)
+    } else accessSync(state, constants.R_OK | constants.W_OK | constants.X_OK)
     for (const name of daemonFolders) {
       const path = join(state, name)
       mkdirSync(path, { recursive: true, mode: 0o700 })
-      if (user) giveTo(path, user)
+      if (user) giveTo(path, user.uid, user.gid)
     }
   } catch (error) {
-    const why = oneLine(error)
     throw new DaemonError(
-      `state folder ${state}: ${why}: name another with --state DIR, or make this one writable`,
+      `state folder ${state}: ${reasonOf(error)}: ${remedies[codeOf(error)] ?? 'name another with --state DIR, or make this one usable'}`,
+      undefined,
+      { cause: error },
     )
   }
   return state
 }
 
-/** Gives a folder and what is in it to a user; links are given, not followed. */
-function giveTo(path: string, user: User): void {
-  const stat = lstatSync(path)
-  if (stat.isSymbolicLink()) return
-  if (stat.uid !== user.uid || stat.gid !== user.gid) chownSync(path, user.uid, user.gid)
-  if (stat.isDirectory()) for (const name of readdirSync(path)) giveTo(join(path, name), user)
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? ''
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: "the user's quota of the disk is used up",
+  ENOENT: 'there is no such file or folder',
+  EEXIST: 'it is not a folder',
+  ENOTDIR: 'a part of the path is not a folder',
+  ELOOP: 'a part of it is a link',
 }
 
-/** When a process started, in clock ticks since boot: with the pid, who a process is. Undefined when there is none. */
+const remedies: Readonly<Record<string, string>> = {
+  ENOSPC: 'make room there, or name another with --state DIR',
+  EDQUOT: 'make room there, or name another with --state DIR',
+  EACCES: 'name one of your own with --state DIR, or run as its owner',
+  EPERM: 'name one of your own with --state DIR, or run as its owner',
+}
+
+/** Why something of the system failed, and at which path where Node knows it. */
+export function reasonOf(error: unknown): string {
+  const why = reasons[codeOf(error)]
+  const { path } = error as NodeJS.ErrnoException
+  return why === undefined ? oneLine(error) : path === undefined ? why : `${why} (${path})`
+}
+
+/**
+ * When a process started, in clock ticks since boot: with the pid, who a process is. Undefined when there is none, or
+ * only its exit code is still to be fetched.
+ */
 export function startTimeOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
   } catch {
     return undefined
   }
@@ -102,15 +133,16 @@ export function startTimeOf(pid: number): string | undefined {
 
 /**
  * Marks the state folder as this process's, so that a second `lymph up` on it says so instead of harming the first.
+ * @param name which part is claimed: `upFile` the host, `sensorFile` its sensor alone
  * @throws DaemonError naming the process that has it
  */
-export function claimState(state: string): { release: () => void } {
-  const path = join(state, stateNames.upFile)
+export function claimState(state: string, name: string = stateNames.upFile): { release: () => void } {
+  const path = join(state, name)
   const mine = `${path}.${process.pid}`
-  writeFileSync(mine, JSON.stringify({ pid: process.pid, startTime: startTimeOf(process.pid) }), {
-    mode: 0o600,
-  })
   try {
+    writeFileSync(mine, JSON.stringify({ pid: process.pid, startTime: startTimeOf(process.pid) }), {
+      mode: 0o600,
+    })
     for (let attempt = 0; ; attempt++) {
       try {
         linkSync(mine, path)
@@ -125,6 +157,11 @@ export function claimState(state: string): { release: () => void } {
         rmSync(path, { force: true })
       }
     }
+  } catch (error) {
+    if (error instanceof DaemonError) throw error
+    throw new DaemonError(
+      `state folder ${state}: ${reasonOf(error)}: ${remedies[codeOf(error)] ?? 'name another with --state DIR'}`,
+    )
   } finally {
     rmSync(mine, { force: true })
   }
@@ -134,7 +171,7 @@ export function claimState(state: string): { release: () => void } {
 function readHolder(path: string): number | undefined {
   try {
     const { pid, startTime } = JSON.parse(readFileSync(path, 'utf8')) as { pid: number; startTime: string }
-    return startTimeOf(pid) === startTime ? pid : undefined
+    return startTime !== undefined && startTimeOf(pid) === startTime ? pid : undefined
   } catch {
     return undefined
   }

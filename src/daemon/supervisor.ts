@@ -3,14 +3,14 @@
  * left stopped. It has no network and no store, and trusts neither child: what they say is printed, no more.
  */
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import type { Duplex } from 'node:stream'
-import { fileURLToPath } from 'node:url'
-import { inspectKernel, SensorSupervisor } from '#sensor'
-import { Child } from './child.ts'
+import { join } from 'node:path'
+import { inspectKernel } from '#sensor'
+import type { Child } from './child.ts'
 import { readConfig } from './config.ts'
-import { oneLine } from './errors.ts'
-import { claimState, daemonUser, prepareState, stateNames } from './state-folder.ts'
+import { daemonChild } from './daemon-child.ts'
+import { DaemonError, oneLine } from './errors.ts'
+import { SensorChild } from './sensor-child.ts'
+import { claimState, prepareState, reasonOf, stateNames } from './state-folder.ts'
 
 export interface UpOptions {
   state: string
@@ -23,48 +23,79 @@ export interface UpOptions {
   say: (line: string) => void
 }
 
-const sensorMain = fileURLToPath(new URL('../sensor/kernel/main.ts', import.meta.url))
-const cliMain = fileURLToPath(new URL('../cli/main.ts', import.meta.url))
-
 const daemonPatienceMs = 10_000
-const sensorPatienceMs = 5000
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-/** The sensor's exit codes for "wrong arguments" and "cannot watch here": another start would end the same way. */
-const refusals = [2, 4]
 
 /**
- * Runs this host until a signal, or until the daemon says that it cannot go on.
+ * Runs this host until a signal.
  * @returns the exit code
- * @throws DaemonError where the state folder or the config cannot be used
+ * @throws DaemonError where the state folder or the config cannot be used, or the daemon says that it cannot go on
  */
 export async function runUp(options: UpOptions): Promise<number> {
   const config = readConfig(options.configFile)
+  for (const address of options.listen ?? []) checkListen(address)
   const state = prepareState(options.state)
-  const claim = claimState(state)
-  let finish: (exit: number) => void = () => {}
-  const finished = new Promise<number>((done) => {
-    finish = done
-  })
-  const onSignal = () => finish(0)
+  const claims = [claimState(state)]
+  const { promise: finished, resolve: finish, reject: fail } = Promise.withResolvers<number>()
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (!ending) options.say(`ends: ${signal}`)
+    ending = true
+    finish(0)
+  }
+  let ending = false
   for (const signal of signals) process.on(signal, onSignal)
   let sensor: SensorChild | undefined
   let daemon: Child | undefined
-  try {
-    if (options.sensor && (await canSense(options.say)))
-      sensor = new SensorChild(state, writeNeverDelay(state, config.neverDelay), options.say)
-    sensor?.start()
-    daemon = daemonChild(options, state, sensor !== undefined, finish)
+  let replacing = Promise.resolve()
+  let wasReady = false
+  const startDaemon = (sensed: boolean) => {
+    daemon = daemonChild({
+      ...options,
+      state,
+      sensed,
+      onReady() {
+        options.say(wasReady ? 'daemon is back' : 'ready')
+        wasReady = true
+      },
+      onFatal: fail,
+    })
     daemon.start()
+  }
+  /** A daemon that waits for a sensor would wait for ever. */
+  const goOnWithout = () => {
+    replacing = replacing.then(async () => {
+      await daemon?.stop(daemonPatienceMs)
+      if (!ending) startDaemon(false)
+    })
+  }
+  try {
+    if (options.sensor && (await canSense(options.say))) {
+      claims.push(claimState(state, stateNames.sensorFile))
+      const neverDelay = writeNeverDelay(state, config.neverDelay)
+      sensor = new SensorChild({ state, neverDelay, say: options.say, onRefused: goOnWithout })
+    }
+    sensor?.start()
+    startDaemon(sensor !== undefined)
     return await finished
   } finally {
+    ending = true
     try {
+      await replacing
       await daemon?.stop(daemonPatienceMs)
       await sensor?.stop()
     } finally {
       for (const signal of signals) process.off(signal, onSignal)
-      claim.release()
+      for (const claim of claims) claim.release()
     }
   }
+}
+
+/** What the mesh would refuse as soon as there is one; a host without one would not say it for weeks. */
+function checkListen(address: string): void {
+  if (!/^\/(ip4|ip6|dns|dns4|dns6)\/[^/\s]+\/tcp\/\d{1,5}(\/|$)/.test(address))
+    throw new DaemonError(
+      `--listen ${address}: it is not an address to listen on: write it as /ip4/0.0.0.0/tcp/7946`,
+    )
 }
 
 async function canSense(say: (line: string) => void): Promise<boolean> {
@@ -82,129 +113,12 @@ async function canSense(say: (line: string) => void): Promise<boolean> {
 /** @returns the path of a file of root's, as the sensor wants it: a path a line */
 function writeNeverDelay(state: string, paths: string[]): string {
   const file = join(state, 'never-delay')
-  rmSync(`${file}.new`, { force: true })
-  writeFileSync(`${file}.new`, paths.map((path) => `${path}\n`).join(''), { mode: 0o600, flag: 'wx' })
-  renameSync(`${file}.new`, file)
-  return file
-}
-
-/** The sensor, and the leases it holds. */
-class SensorChild {
-  readonly #supervisor = new SensorSupervisor()
-  readonly #child: Child
-  readonly #say: (line: string) => void
-  #overdue: NodeJS.Timeout | undefined
-
-  constructor(state: string, neverDelay: string, say: (line: string) => void) {
-    this.#say = say
-    const user = daemonUser()
-    this.#child = new Child({
-      name: 'sensor',
-      args: [
-        sensorMain,
-        ...['--socket', stateNames.sensorSocket, '--supervisor-fd', '3', '--never-delay', neverDelay],
-        ...(user ? ['--owner', `${user.uid}:${user.gid}`] : []),
-      ],
-      cwd: state,
-      onStart: (child) => {
-        const reports = child.stdio[3] as Duplex | undefined
-        if (reports) this.#supervisor.listen(reports)
-      },
-      onOutput: (line) => say(line.startsWith('sensor: ') ? line : `sensor: ${line}`),
-      onDeath: (how, code, pauseMs) => this.#died(how, code, pauseMs),
-    })
-  }
-
-  start(): void {
-    this.#child.start()
-    this.#overdue = setInterval(() => {
-      const late = this.#supervisor.continueOverdue(Date.now())
-      if (late.length > 0) this.#say(`sensor is late: continued ${processes(late)}`)
-    }, 1000)
-  }
-
-  async #died(how: string, code: number | null, pauseMs: number): Promise<boolean> {
-    await this.#recover()
-    const again = code === null || !refusals.includes(code)
-    this.#say(
-      again
-        ? `sensor ended (${how}): starting it again in ${pauseMs / 1000} s`
-        : `sensor cannot work here (${how}): going on without it; lymph doctor says more`,
-    )
-    return again
-  }
-
-  async #recover(): Promise<void> {
-    const continued = await this.#supervisor.recover()
-    if (continued.length > 0) this.#say(`continued ${processes(continued)} that the sensor had stopped`)
-  }
-
-  async stop(): Promise<void> {
-    const end = await this.#child.stop(sensorPatienceMs)
-    clearInterval(this.#overdue)
-    // A sensor that ended in order has continued everyone itself; looking again would wake what a person stopped.
-    if (end && (end.code !== 0 || this.#supervisor.held.length > 0)) await this.#recover()
-  }
-}
-
-const processes = (pids: number[]) =>
-  pids.length === 1 ? `process ${pids[0]}` : `processes ${pids.join(', ')}`
-
-/** What the daemon writes to its fd 3, a line each. */
-interface Note {
-  ready?: unknown
-  say?: unknown
-  fatal?: unknown
-  exit?: unknown
-}
-
-function daemonChild(
-  options: UpOptions,
-  state: string,
-  sensed: boolean,
-  finish: (exit: number) => void,
-): Child {
-  const { listen = [], host, configFile, say } = options
-  let wasReady = false
-  let over = false
-  return new Child({
-    name: 'daemon',
-    args: [
-      ...[cliMain, '--state', state],
-      ...(configFile === undefined ? [] : ['--config', resolve(configFile)]),
-      ...['daemon', '--supervisor-fd', '3'],
-      ...(sensed ? [] : ['--no-sensor']),
-      ...listen.flatMap((address) => ['--listen', address]),
-      ...(host === undefined ? [] : ['--host', host]),
-    ],
-    cwd: state,
-    onLine(line) {
-      const note = parseNote(line)
-      if (typeof note.say === 'string') say(note.say)
-      if (note.ready === true) {
-        say(wasReady ? 'daemon is back' : 'ready')
-        wasReady = true
-      }
-      if (typeof note.fatal === 'string' && !over) {
-        over = true
-        say(note.fatal)
-        finish(typeof note.exit === 'number' ? note.exit : 2)
-      }
-    },
-    // A line for the journal keeps its <priority> in front.
-    onOutput: (line) => say(/^<[0-7]>|^daemon: /.test(line) ? line : `daemon: ${line}`),
-    onDeath: async (how, _code, pauseMs) => {
-      if (over) return false
-      say(`daemon ended (${how}): starting it again in ${pauseMs / 1000} s`)
-      return true
-    },
-  })
-}
-
-function parseNote(line: string): Note {
   try {
-    return (JSON.parse(line) as Note | null) ?? {}
-  } catch {
-    return { say: `daemon: ${line}` }
+    rmSync(`${file}.new`, { force: true })
+    writeFileSync(`${file}.new`, paths.map((path) => `${path}\n`).join(''), { mode: 0o600, flag: 'wx' })
+    renameSync(`${file}.new`, file)
+  } catch (error) {
+    throw new DaemonError(`state folder ${state}: ${reasonOf(error)}: make room or let root write there`)
   }
+  return file
 }

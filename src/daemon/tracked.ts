@@ -1,7 +1,16 @@
 /** What the daemon keeps of one profile that a sensor holds. */
-import { type LifeState, NEW_LIFE, type ProfileKey, type Response, stateName } from '#homeostasis'
+import {
+  type LifeState,
+  mergeTables,
+  NEW_LIFE,
+  type ProfileCounts,
+  type ProfileKey,
+  type ProfileTables,
+  type Response,
+  stateName,
+  withoutCounts,
+} from '#homeostasis'
 import type { Executable, FileIdentity, ProfileCounters } from '#sensor'
-import type { DaemonSettings } from './settings.ts'
 
 export interface Tracked {
   /** The sensor's number. */
@@ -15,14 +24,20 @@ export interface Tracked {
   ready: boolean
   counters: ProfileCounters | undefined
   life: LifeState
-  response: Response | undefined
+  /**
+   * Counts it was loaded with that another live profile of the same key has as well: one path and content may be
+   * several files (mount namespaces), and what they did together is counted once.
+   */
+  borrowed: ProfileCounts | undefined
   /** When learning began, ms since the epoch. */
   since: number
   /** Training pairs: counted when saved, and by novelties since. */
   pairs: number
-  /** Something a save would lose: pairs or state. Counts alone are saved more seldom. */
+  /** Pairs or state that are not saved yet. */
   changed: boolean
+  /** Calls when all of it was saved, and when the counts alone were. */
   savedCalls: number
+  countedCalls: number
   savedAt: number
 }
 
@@ -35,11 +50,12 @@ export function newTracked(id: number, executable: Executable, known: boolean, n
     ready: false,
     counters: undefined,
     life: NEW_LIFE,
-    response: undefined,
+    borrowed: undefined,
     since: now,
     pairs: 0,
     changed: true,
     savedCalls: 0,
+    countedCalls: 0,
     savedAt: 0,
   }
 }
@@ -60,6 +76,7 @@ export interface ProfileQuery {
   abi?: string | undefined
   /** The beginning of it is enough. */
   sha256?: string | undefined
+  window?: number | undefined
 }
 
 export function matches(query: ProfileQuery, path: string, abi: string, sha256: string): boolean {
@@ -69,11 +86,6 @@ export function matches(query: ProfileQuery, path: string, abi: string, sha256: 
     (query.abi === undefined || abi === query.abi) &&
     (query.sha256 === undefined || sha256.startsWith(query.sha256))
   )
-}
-
-/** Unit of delay in ms; 0: ignore. */
-export function delayUnit(response: Response | undefined, settings: DaemonSettings): number {
-  return (response ?? settings.defaultResponse) === 'delay' ? settings.delayFactor * settings.jiffyMs : 0
 }
 
 /** A row of `profile list`. */
@@ -90,17 +102,45 @@ export interface ProfileRow extends ProfileKey {
   normalTime: number
 }
 
-export function rowOf(tracked: Tracked, settings: DaemonSettings): ProfileRow {
-  const { counters, life } = tracked
+export function rowOf(tracked: Tracked, window: number, response: Response): ProfileRow {
+  const { counters, life, borrowed } = tracked
   return {
-    ...keyOf(tracked, settings.window),
+    ...keyOf(tracked, window),
     state: stateName({ normal: counters?.normal ?? false, frozen: life.frozen }),
-    calls: counters?.calls ?? 0,
+    calls: Math.max(0, (counters?.calls ?? 0) - (borrowed?.calls ?? 0)),
     pairs: tracked.pairs,
     sinceChange: counters?.lastModCount ?? 0,
-    anomalies: counters?.anomalies ?? 0,
-    response: tracked.response ?? settings.defaultResponse,
+    anomalies: Math.max(0, (counters?.anomalies ?? 0) - (borrowed?.anomalies ?? 0)),
+    response,
     tasks: counters?.tasks ?? 0,
     normalTime: life.frozen ? life.normalTime : 0,
   }
+}
+
+const rank = { learning: 0, frozen: 1, normal: 2 } as const
+
+/** The row of one key out of those of its files. */
+export function mergeRows(a: ProfileRow, b: ProfileRow): ProfileRow {
+  return {
+    ...(rank[b.state] > rank[a.state] ? b : a),
+    calls: a.calls + b.calls,
+    pairs: Math.max(a.pairs, b.pairs),
+    sinceChange: Math.min(a.sinceChange, b.sinceChange),
+    anomalies: a.anomalies + b.anomalies,
+    tasks: a.tasks + b.tasks,
+  }
+}
+
+/** What the heir of a profile that was given up does not have yet. It owns from now on what both were loaded with. */
+export function handOver(gone: Tracked, tables: ProfileTables, heir: Tracked): ProfileTables {
+  const shared = gone.borrowed ?? heir.borrowed
+  if (!gone.borrowed) heir.borrowed = undefined
+  return shared ? withoutCounts(tables, shared) : tables
+}
+
+/** The tables of one key out of those of its files. */
+export function mergeInstances(instances: readonly [Tracked, ProfileTables][]): ProfileTables {
+  const own = instances.map(([{ borrowed }, tables]) => (borrowed ? withoutCounts(tables, borrowed) : tables))
+  const [first, ...rest] = own as [ProfileTables, ...ProfileTables[]]
+  return rest.reduce(mergeTables, first)
 }

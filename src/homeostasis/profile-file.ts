@@ -61,15 +61,24 @@ export function decodeProfile(file: Uint8Array, expected: Expected = {}): Profil
       `it has ${file.length} bytes; a profile has at most ${PROFILE_FILE_LIMIT}`,
     )
   if (file.length < MAGIC.length || MAGIC.some((byte, i) => file[i] !== byte))
-    throw new ProfileFileError('not-a-profile', 'it is no lymph profile: its first line is another')
+    throw new ProfileFileError(
+      'not-a-profile',
+      'it is no lymph profile, its first line is another: give a file that `lymph profile export` or `trace learn` wrote',
+    )
   if (file.length <= HEADER_BYTES)
-    throw new ProfileFileError('damaged', `it was cut short: it has ${file.length} bytes`)
+    throw new ProfileFileError(
+      'damaged',
+      `it was cut short, it has ${file.length} bytes: take another copy of it`,
+    )
   const version = file[MAGIC.length]!
   if (version !== VERSION)
     throw new ProfileFileError('version', `it is of format ${version}; this lymph reads format ${VERSION}`)
   const body = file.subarray(HEADER_BYTES)
   if (!hashOf(body).equals(file.subarray(MAGIC.length + 1, HEADER_BYTES)))
-    throw new ProfileFileError('damaged', 'its SHA-256 does not hold: it was cut short or changed')
+    throw new ProfileFileError(
+      'damaged',
+      'its SHA-256 does not hold, it was cut short or changed: take another copy of it',
+    )
   let record: ProfileRecord
   try {
     record = recordOfBody(decode(body, DECODE))

@@ -6,6 +6,7 @@ import { Task } from './task.ts'
 import type {
   DataSet,
   EmptyRule,
+  OperatorVerb,
   ProfileKey,
   ProfileStateName,
   ProfileTables,
@@ -227,7 +228,7 @@ export class Profile {
   }
 
   /** One of the operator's verbs. */
-  act(verb: 'normalize' | 'sensitize' | 'tolerize' | 'reset'): void {
+  act(verb: OperatorVerb): void {
     if (verb === 'normalize') this.startNormal()
     else this[verb]()
   }

@@ -1,7 +1,8 @@
 import type { PairTable } from './pairs.ts'
 import { Profile } from './profile.ts'
+import { DEFAULT_SETTINGS } from './settings.ts'
 import { tableFrom } from './tables.ts'
-import type { EmptyRule, ProfileKey, ProfileTables, Response, Settings } from './types.ts'
+import type { EmptyRule, OperatorVerb, ProfileKey, ProfileTables, Response, Settings } from './types.ts'
 
 /** What is known of one pair beside that it was seen: what a fleet compares hosts by. */
 export interface PairSupport {
@@ -66,6 +67,17 @@ export function profileFrom(record: ProfileRecord, settings: Settings): Profile 
   profile.response = record.response
   for (const [call, name] of record.names) profile.names.set(call, name)
   return profile
+}
+
+/** One of the operator's verbs done to a record, as to a profile that runs; `reset` begins anew at `now`. */
+export function actOnRecord(record: ProfileRecord, verb: OperatorVerb, now: number): ProfileRecord {
+  const profile = profileFrom(record, { ...DEFAULT_SETTINGS })
+  profile.act(verb)
+  const since = verb === 'reset' ? now : record.since
+  const { support, ...rest } = record
+  const changed = { ...rest, ...recordOf(profile, { since, made: now }, { ...record.about }) }
+  // Support is of training's pairs: it goes with them.
+  return support && (verb === 'normalize' || verb === 'tolerize') ? { ...changed, support } : changed
 }
 
 /** The table that is in force: test of a normal profile, else what was learned. */

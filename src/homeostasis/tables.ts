@@ -88,3 +88,35 @@ export function mergeTables(saved: ProfileTables, learned: ProfileTables): Profi
     rows: rowsOf(train, test),
   }
 }
+
+/** Counters of a profile, without its pairs. */
+export interface ProfileCounts {
+  calls: number
+  anomalies: number
+  sequences: number
+  trainCount: number
+  lastModCount: number
+}
+
+/** The same tables with other counters: for pairs that did not change while calls were counted. */
+export function withCounts(tables: ProfileTables, counts: ProfileCounts): ProfileTables {
+  const { calls, anomalies, sequences, trainCount, lastModCount } = counts
+  return { ...tables, calls, anomalies, train: { sequences, trainCount, lastModCount } }
+}
+
+export function countsOf({ calls, anomalies, train }: ProfileTables): ProfileCounts {
+  return { calls, anomalies, ...train }
+}
+
+/** Tables less what was counted elsewhere as well; the table still last changed when it did. Never below 0. */
+export function withoutCounts(tables: ProfileTables, other: ProfileCounts): ProfileTables {
+  const less = (a: number, b: number): number => Math.max(0, a - b)
+  const trainCount = less(tables.train.trainCount, other.trainCount)
+  return withCounts(tables, {
+    calls: less(tables.calls, other.calls),
+    anomalies: less(tables.anomalies, other.anomalies),
+    sequences: less(tables.train.sequences, other.sequences),
+    trainCount,
+    lastModCount: Math.min(trainCount, tables.train.lastModCount),
+  })
+}

@@ -45,6 +45,9 @@ export interface Settings {
 
 export type Response = 'ignore' | 'delay'
 
+/** What pH's operator can do to a profile: accept training as normal, stop testing, forget training, forget all. */
+export type OperatorVerb = 'normalize' | 'tolerize' | 'sensitize' | 'reset'
+
 /** What makes two profiles the same: path, ABI, window and the file's SHA-256 (hex; '' while it is not known). */
 export interface ProfileKey {
   binary: string

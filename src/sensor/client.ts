@@ -44,6 +44,17 @@ export class SensorGoneError extends Error {
   }
 }
 
+/** The sensor is there, and cannot watch: asking again would bring the same answer. */
+export class SensorRefusedError extends Error {
+  /** "Degraded": the rest of the host works. */
+  readonly exit = 4
+
+  constructor(why: string) {
+    super(`the sensor cannot watch: ${why}: lymph doctor says more; --no-sensor goes without`)
+    this.name = 'SensorRefusedError'
+  }
+}
+
 export class SensorClient implements Sensor {
   readonly kind = 'kernel'
   readonly #path: string
@@ -75,7 +86,10 @@ export class SensorClient implements Sensor {
     this.#listener = listener
   }
 
-  /** Resolves at the first success; a sensor that refuses (its reason is the error) rejects, one not there yet is waited for. */
+  /**
+   * Resolves at the first success; one not there yet is waited for.
+   * @throws SensorRefusedError with its reason
+   */
   start(settings: SensorSettings, saved: SavedProfile[]): Promise<void> {
     if (this.#settings) return Promise.reject(new Error('the client has been started already'))
     this.#settings = settings
@@ -127,7 +141,7 @@ export class SensorClient implements Sensor {
       if (first) {
         this.#firstStart = undefined
         this.#stopped = true
-        first.reject(error as Error)
+        first.reject(new SensorRefusedError((error as Error).message))
       }
       socket.destroy()
       return
@@ -220,6 +234,8 @@ export class SensorClient implements Sensor {
     this.#stopped = true
     this.#ready = false
     clearTimeout(this.#retry)
+    this.#firstStart?.reject(new SensorGoneError('it was given up before it came'))
+    this.#firstStart = undefined
     const socket = this.#socket
     if (!socket || socket.destroyed) return
     await new Promise<void>((resolve) => {

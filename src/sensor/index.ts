@@ -1,4 +1,4 @@
-export { SensorClient, type SensorClientOptions, SensorGoneError } from './client.ts'
+export { SensorClient, type SensorClientOptions, SensorGoneError, SensorRefusedError } from './client.ts'
 export * from './interface.ts'
 export { type Finding, inspectKernel } from './kernel/inspect.ts'
 export * from './software/index.ts'

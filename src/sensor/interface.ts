@@ -5,7 +5,7 @@
  * A sensor counts, tests and trains each call (windows, pair tables, LFC, anomaly limit, tolerize limit: exact,
  * per call). When a profile freezes and becomes normal is decided by who reads it, once a second.
  */
-import type { ProfileTables, TableRow } from '#homeostasis'
+import type { OperatorVerb, ProfileTables, TableRow } from '#homeostasis'
 import type { Abi } from '#syscalls'
 
 export type { ProfileTables, TableRow }
@@ -145,7 +145,7 @@ export type SensorEvent =
  * What pH's operator can do to a profile. `normalize`: the training table becomes the test table now.
  * `sensitize`: forget training. `tolerize`: stop testing, back to learning. `reset`: forget everything.
  */
-export type ProfileVerb = 'normalize' | 'sensitize' | 'tolerize' | 'reset'
+export type ProfileVerb = OperatorVerb
 
 /** One process (thread group) as /proc/PID/pH told of it. */
 export interface ProcessState {

@@ -13,7 +13,16 @@ interface Armed {
   ino: string
 }
 
+interface Report {
+  armed?: Armed[]
+  stopped?: { pid: number; startTime: number; until: number }
+  continued?: { pid: number }
+}
+
 const LINE_LIMIT = 1 << 20
+/** What the sensor's own limits allow at most; beyond them it is not told the truth, and no more is kept. */
+const ARMED_LIMIT = 16_384
+const STOPPED_LIMIT = 4096
 
 export class SensorSupervisor {
   /** Executables whose processes the kernel may stop, by device and inode. */
@@ -21,6 +30,8 @@ export class SensorSupervisor {
   /** Processes that are stopped now: pid, start time. */
   readonly #stopped = new Map<number, { startTime: number; until: number }>()
   #rest = ''
+  /** Lines and entries of the sensor's that were not understood, or beyond what is kept. */
+  unread = 0
 
   /** `stream`: what the sensor writes to the fd named by its `--supervisor-fd`. */
   listen(stream: Readable): void {
@@ -32,20 +43,34 @@ export class SensorSupervisor {
 
   take(text: string): void {
     const lines = (this.#rest + text).split('\n')
-    this.#rest = (lines.pop() as string).slice(-LINE_LIMIT)
+    this.#rest = lines.pop() as string
+    // The end of a line of which the beginning is gone says nothing.
+    if (this.#rest.length > LINE_LIMIT) {
+      this.#rest = ''
+      this.unread++
+    }
     for (const line of lines) if (line) this.#line(line)
   }
 
   #line(line: string): void {
-    const message = JSON.parse(line) as {
-      armed?: Armed[]
-      stopped?: { pid: number; startTime: number; until: number }
-      continued?: { pid: number }
+    let message: Report
+    try {
+      message = reportFrom(JSON.parse(line))
+    } catch {
+      // Whoever listens continues processes when the sensor dies; it must not die of what the sensor says.
+      this.unread++
+      return
     }
-    for (const armed of message.armed ?? []) this.#armed.set(`${armed.dev}:${armed.ino}`, armed)
+    for (const armed of message.armed ?? []) {
+      const key = `${armed.dev}:${armed.ino}`
+      if (this.#armed.size < ARMED_LIMIT || this.#armed.has(key)) this.#armed.set(key, armed)
+      else this.unread++
+    }
     if (message.stopped) {
       const { pid, startTime, until } = message.stopped
-      this.#stopped.set(pid, { startTime, until })
+      if (this.#stopped.size < STOPPED_LIMIT || this.#stopped.has(pid))
+        this.#stopped.set(pid, { startTime, until })
+      else this.unread++
     }
     if (message.continued) this.#stopped.delete(message.continued.pid)
   }
@@ -116,4 +141,19 @@ function resume(pid: number): boolean {
   } catch {
     return false
   }
+}
+
+/** @throws TypeError where a field is not what it should be */
+function reportFrom(value: unknown): Report {
+  const { armed, stopped, continued } = value as Report
+  const whole = (...numbers: unknown[]) => numbers.every((one) => Number.isSafeInteger(one))
+  if (armed && !(Array.isArray(armed) && armed.every((one) => whole(one.dev) && typeof one.ino === 'string')))
+    throw new TypeError('armed')
+  if (
+    stopped &&
+    !(whole(stopped.pid, stopped.startTime) && stopped.pid > 1 && Number.isFinite(stopped.until))
+  )
+    throw new TypeError('stopped')
+  if (continued && !whole(continued.pid)) throw new TypeError('continued')
+  return { ...(armed ? { armed } : {}), ...(stopped ? { stopped } : {}), ...(continued ? { continued } : {}) }
 }

@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { meaning, StoreError } from './errors.ts'
 
 /** Bytes free to this user on the file system of `folder`; undefined where it cannot be told. */
@@ -34,7 +35,7 @@ export async function noSpaceError(
   return new StoreError(
     'no-space',
     folder,
-    `${doing}: the disk of ${folder} is full (${left}${needed}); nothing in memory is lost and saving is tried again: make room on it, or move the state with --state DIR`,
+    `${doing}: the disk of ${resolve(folder)} is full (${left}${needed}); what was saved is not touched: make room on it, or move the state with --state DIR`,
     { cause },
   )
 }

@@ -110,6 +110,28 @@ test('print, sequences and diff of files need no daemon', async () => {
   assert.match(other.err, /cannot be compared: one has window 6, the other 9/)
 })
 
+test('diff tells two versions of one binary apart by their hash', async () => {
+  const bodies = {
+    a: profileFile('/usr/bin/tar', ['open', 'read']),
+    b: profileFile('/usr/bin/tar', ['open', 'write'], { sha256: 'b'.repeat(64) }),
+  }
+  await using daemon = await fakeDaemon({
+    'GET /profiles': profiles,
+    'GET /profiles/body': (_: Buffer, query: URLSearchParams) =>
+      new Raw(200, bodies[query.get('sha256')?.[0] as 'a' | 'b']),
+  })
+  const at = ['--state', daemon.state]
+  const { code, out } = await lymph(['profile', 'diff', 'tar@aaaa', '/usr/bin/tar@BBBB', ...at])
+  assert.equal(code, 1)
+  assert.match(
+    out,
+    /only in tar@aaaa: \d+\n {2}read after open .*\nonly in \/usr\/bin\/tar@BBBB: \d+\n {2}write after /s,
+  )
+  const unclear = await lymph(['profile', 'diff', 'tar', 'less', ...at])
+  assert.equal(unclear.code, 2)
+  assert.match(unclear.err, /tar has 2 profiles: choose from /)
+})
+
 test('damaged and foreign files are refused in one line', async () => {
   using nobody = emptyState()
   await using daemon = await fakeDaemon({ 'GET /profiles': profiles })
@@ -119,7 +141,7 @@ test('damaged and foreign files are refused in one line', async () => {
   assert.equal(damaged.code, 2)
   assert.match(
     damaged.err,
-    /^error: lymph profile print: .*\/cut: its SHA-256 does not hold: it was cut short or changed\n$/,
+    /^error: lymph profile print: .*\/cut: its SHA-256 does not hold, it was cut short or changed: take another copy of it\n$/,
   )
   const foreign = await lymph(['profile', 'print', '/bin/sh', '--state', daemon.state])
   assert.equal(foreign.code, 2)
@@ -192,7 +214,7 @@ test('verbs and responses reach the daemon', async () => {
   for (const verb of ['normalize', 'sensitize', 'tolerize', 'reset'])
     assert.deepEqual(await sent(verb, 'less'), [
       '/profiles/act',
-      { binary: '/usr/bin/less', verb, abi: 'x86-64', sha256: 'a'.repeat(64) },
+      { binary: '/usr/bin/less', verb, abi: 'x86-64', window: 6, sha256: 'a'.repeat(64) },
     ])
   // A response is of a path: neither the versions of a file nor whether it ran matter.
   assert.deepEqual(await sent('delay', 'tar'), [
@@ -222,7 +244,7 @@ test('export writes all or nothing, import names the file that was refused', asy
     'GET /profiles/body': new Raw(200, less),
     'POST /profiles/import': (body: Buffer) =>
       body.equals(less)
-        ? { binary: '/usr/bin/less', pairs: 15 }
+        ? { binary: '/usr/bin/less', pairs: 15, window: 6, abi: 'x86-64', live: 1, rests: false }
         : new Raw(400, '{"error":{"message":"it is no lymph profile","exit":2}}'),
   })
   const at = ['--state', daemon.state]
@@ -233,7 +255,7 @@ test('export writes all or nothing, import names the file that was refused', asy
   assert.equal(nowhere.code, 2)
   assert.match(nowhere.err, /no\/where: there is no such file or folder\n$/)
   const imported = await lymph(['profile', 'import', file, ...at])
-  assert.equal(imported.out, '/usr/bin/less: 15 pairs\n')
+  assert.equal(imported.out, '/usr/bin/less: 15 pairs, in force now\n')
   const text = join(place.state, 'text')
   writeFileSync(text, 'hello')
   const refused = await lymph(['profile', 'import', file, text, ...at])

@@ -153,3 +153,40 @@ test('a claim whose process is gone is taken over', (t) => {
     assert.ok(!existsSync(file))
   }
 })
+
+test('a child that writes without end costs its parent no memory, and its next line is whole', async (t) => {
+  const noise = `
+    const { writeSync } = require('fs')
+    const piece = 'x'.repeat(1 << 16)
+    const all = (fd, text) => { for (let at = 0; at < text.length; ) try { at += writeSync(fd, text.slice(at)) } catch (error) { if (error.code !== 'EAGAIN') throw error } }
+    for (const fd of [1, 3]) { for (let i = 0; i < 500; i++) all(fd, piece); all(fd, '\\nlast\\n') }
+    setInterval(() => {}, 1000)`
+  const lines: string[] = []
+  const output: string[] = []
+  const made = child(t, noise, {
+    onLine: (line) => void lines.push(line),
+    onOutput: (line) => void output.push(line),
+  })
+  made.start()
+  await until('both last lines', () => lines.includes('last') && output.includes('last'))
+  assert.deepEqual([lines.length, output.length], [2, 2])
+  assert.match(lines[0] as string, /^x{65536} \(and 32702464 characters more\)$/)
+  assert.match(output[0] as string, /^x{8192} \(and 32759808 characters more\)$/)
+})
+
+test('a child that writes many lines is not passed on faster than a person reads', async (t) => {
+  const output: string[] = []
+  const made = child(
+    t,
+    "for (let i = 0; i < 100000; i++) console.log(i); setTimeout(() => console.log('end'), 1500)",
+    {
+      onOutput: (line) => void output.push(line),
+      onDeath: async () => false,
+    },
+  )
+  made.start()
+  await until('its end', () => output.includes('end'))
+  // Those of the seconds it took, and a count for each.
+  assert.ok(output.length < 2000, `${output.length} lines`)
+  assert.ok(output.some((line) => /^\d+ lines more than 100 in one second were left out$/.test(line)))
+})

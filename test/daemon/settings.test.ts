@@ -42,7 +42,7 @@ test('a mistake in the config is told with its line', () => {
     complaint('settings: [\n', /lymph\.yaml:\d+:\d+: /)
     assert.throws(
       () => readConfig(join(folder, 'none')),
-      /config .*none: ENOENT.*: name a readable file with --config/,
+      /config .*none: there is no such file: name a readable file with --config/,
     )
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -1,7 +1,7 @@
 /** What the operator decides: pH's verbs, and the paper's modification, delay or ignore per binary. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { DEFAULT_SETTINGS, profileFrom, recordOf } from '#homeostasis'
+import { actOnRecord } from '#homeostasis'
 import type { ProfileVerb } from '#sensor'
 import { contextOf, print, printJson } from '../context.ts'
 import { CommandError } from '../errors.ts'
@@ -32,13 +32,14 @@ export function actCommands(): Command[] {
           .action(async (name: string, options: Choice, command: Command) => {
             const context = contextOf(command)
             const { profiles, saved } = await profilesOf(context)
-            const { binary, abi, sha256 } = choose(profiles, name, options)
+            const { binary, abi, sha256, window } = choose(profiles, name, options)
             const answer = saved
               ? await inState(context, () => actOnSaved(saved, binary, verb))
               : await context.api.post<unknown>('/profiles/act', {
                   binary,
                   verb,
                   abi,
+                  window,
                   ...(sha256 ? { sha256 } : {}),
                 })
             if (context.json) printJson(answer ?? { binary, verb })
@@ -52,10 +53,7 @@ export function actCommands(): Command[] {
 
 /** The verb done to the file, as a daemon would do it to its copy. */
 function actOnSaved(saved: SavedProfiles, binary: string, verb: ProfileVerb): ProfileLine {
-  const record = readProfile(saved.fileOf(binary))
-  const profile = profileFrom(record, { ...DEFAULT_SETTINGS })
-  profile.act(verb)
-  const changed = { ...record, ...recordOf(profile, { since: record.since, made: Date.now() }, record.about) }
+  const changed = actOnRecord(readProfile(saved.fileOf(binary)), verb, Date.now())
   saved.write(changed)
   return lineOfRecord(changed)
 }

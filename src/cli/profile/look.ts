@@ -46,17 +46,29 @@ export function lookCommands(): Command[] {
         if (context.json) printJson({ ...headerOf(record), pairs: pairsOf(record, kind) })
         else lines(printSequences(record, callNames(record.key.abi), kind))
       }),
-    new Command('diff')
-      .argument('<first>', operand)
-      .argument('<second>', operand)
+    choosing(
+      new Command('diff')
+        .argument('<first>', `${operand}; BINARY@HASH is the version of it whose SHA-256 begins so`)
+        .argument('<second>', 'the same'),
+    )
       .description('Which pairs only one of two profiles has. Exit code 1 when they differ.')
       .option('--test', 'compare the tables that are tested against, not those being learned')
-      .action(async (first: string, second: string, options: { test?: boolean }, command: Command) => {
-        const context = contextOf(command)
-        const records = [await recordOf(context, first, {}), await recordOf(context, second, {})] as const
-        process.exitCode = showDiff(context, [first, second], records, options.test ? 'test' : 'train')
-      }),
+      .action(
+        async (first: string, second: string, options: Choice & { test?: boolean }, command: Command) => {
+          const context = contextOf(command)
+          const of = (name: string) => recordOf(context, ...versionOf(name, options))
+          const records = [await of(first), await of(second)] as const
+          process.exitCode = showDiff(context, [first, second], records, options.test ? 'test' : 'train')
+        },
+      ),
   ]
+}
+
+/** Two versions of one binary have one name: the hash tells them apart. */
+function versionOf(name: string, choice: Choice): [string, Choice] {
+  const [, binary, sha256] = /^(.+)@([0-9a-fA-F]{4,64})$/.exec(name) ?? []
+  if (binary === undefined || sha256 === undefined || isProfileFile(name)) return [name, choice]
+  return [binary, { ...choice, sha256 }]
 }
 
 function showDiff(

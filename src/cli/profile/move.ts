@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { type Abi, hostAbi } from '#syscalls'
 import { contextOf, print, printJson } from '../context.ts'
 import { CommandError, reasonOf } from '../errors.ts'
 import { plain, plural } from '../format.ts'
@@ -34,10 +35,12 @@ export function moveCommands(): Command[] {
       }),
     new Command('import')
       .argument('<file...>', 'profile files; - is standard input')
-      .description('Give the daemon profiles from files.')
+      .description(
+        'Give the daemon profiles from files, each in place of the one it has of that binary, content, ABI and window.',
+      )
       .action(async (files: string[], _options: object, command: Command) => {
         const { api, json } = contextOf(command)
-        const done: { binary: string; pairs: number }[] = []
+        const done: Imported[] = []
         for (const file of files) {
           const body = read(file)
           try {
@@ -48,11 +51,29 @@ export function moveCommands(): Command[] {
             throw error
           }
           const last = done.at(-1)
-          if (!json && last) print(`${plain(last.binary)}: ${plural(last.pairs, 'pair')}`)
+          if (!json && last) print(`${plain(last.binary)}: ${plural(last.pairs, 'pair')}${fateOf(last)}`)
         }
         if (json) printJson(done)
       }),
   ]
+}
+
+interface Imported {
+  binary: string
+  pairs: number
+  window: number
+  live: number
+  rests: boolean
+  abi: Abi
+}
+
+function fateOf({ live, rests, window, abi }: Imported): string {
+  const here = hostAbi()
+  // An x86-64 machine runs i386 programs too.
+  if (abi !== here && !(here === 'x86-64' && abi === 'i386'))
+    return `; it rests: it is of ${abi}, and this machine's programs are ${here}`
+  if (rests) return `; it rests: its window is ${window}, and lymph set window ${window} would wake it`
+  return live > 0 ? ', in force now' : '; it waits for its program to run'
 }
 
 function read(file: string): Uint8Array {

@@ -17,6 +17,8 @@ export interface HostOptions {
   socket: string
   owner?: { uid: number; gid: number }
   say: (line: string) => void
+  /** It cannot watch, as `why` says; whoever asked has been answered by then. */
+  onFailure: (why: string) => void
 }
 
 export class Host {
@@ -57,14 +59,10 @@ export class Host {
     chmodSync(socket, 0o600)
     if (owner) chownSync(socket, owner.uid, owner.gid)
     this.#alone = setTimeout(
-      () => void this.#watch(DEFAULT_SETTINGS, []).catch((error) => this.#failed(error)),
+      // Why it failed is told by `onFailure`.
+      () => void this.#watch(DEFAULT_SETTINGS, []).catch(() => {}),
       ALONE_AFTER_MS,
     )
-  }
-
-  #failed(error: unknown): void {
-    this.say(`the sensor cannot watch: ${(error as Error).message}`)
-    process.exitCode = 4
   }
 
   async #watch(settings: SensorSettings, saved: SavedProfile[]): Promise<void> {
@@ -76,6 +74,8 @@ export class Host {
       this.say('watching')
     } catch (error) {
       this.#watching = false
+      // After the answer to the daemon, which knows then that it need not wait.
+      setTimeout(() => this.#options.onFailure((error as Error).message), 0)
       throw error
     }
   }

@@ -3,6 +3,7 @@
  *   node src/sensor/kernel/main.ts --socket PATH [--owner UID:GID] [--supervisor-fd N] [--never-delay FILE]
  *     [--profiles N] [--rows N] [--ring BYTES] [--max-delay SECONDS] [--max-delayed N]
  * It prints a line for what happens, and ends, with nothing stopped, on SIGTERM, SIGINT, or when its supervisor dies.
+ * Exit codes: 0 it was told to end, 1 an error nobody expected, 2 wrong arguments, 4 it cannot watch here.
  */
 import { fstatSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -48,6 +49,9 @@ function owner(): { uid: number; gid: number } | undefined {
   if (!match) usage(`--owner is UID:GID, not '${values.owner}'`)
   return { uid: Number(match[1]), gid: Number(match[2]) }
 }
+
+/** Whoever started it knows by this that another start would end the same way. */
+const CANNOT_WATCH = 4
 
 const say = (line: string) => console.log(`sensor: ${line}`)
 const socket = values.socket ?? usage('--socket PATH is missing')
@@ -97,7 +101,12 @@ const sensor = new KernelSensor({
   onContinued: (pid) => report({ continued: { pid } }),
 })
 const ownedBy = owner()
-const host = new Host({ sensor, socket, say, ...(ownedBy ? { owner: ownedBy } : {}) })
+const onFailure = (why: string) => {
+  say(`cannot watch: ${why}`)
+  process.exitCode = CANNOT_WATCH
+  void end('it cannot watch here')
+}
+const host = new Host({ sensor, socket, say, onFailure, ...(ownedBy ? { owner: ownedBy } : {}) })
 
 let ending = false
 async function end(why: string): Promise<void> {
