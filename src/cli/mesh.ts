@@ -200,6 +200,7 @@ const pongColumns: Column<Pong>[] = [
 ]
 
 function statusFacts(status: MeshLine): [string, string][] {
+  const gauges = Object.entries(status.gauges ?? {}).filter(([, count]) => count > 0)
   const refused = Object.entries(status.refused ?? {}).filter(([, count]) => count > 0)
   return [
     ['mesh', status.id],
@@ -208,6 +209,7 @@ function statusFacts(status: MeshLine): [string, string][] {
     ['addresses', status.addresses.join(' ') || 'none'],
     ['members', `${status.members}, ${status.connected} connected`],
     ['certificate until', moment(status.certificateExpires)],
+    ['in use', gauges.map(([what, count]) => `${what}: ${count}`).join(', ') || 'nothing'],
     ['refused', refused.map(([why, count]) => `${why}: ${count}`).join(', ') || 'nothing'],
   ]
 }

@@ -96,7 +96,7 @@ export function buildApi(host: Host): Hono {
   )
   localRoutes(api, host)
   meshRoutes(api, host)
-  operatorRoutes(api, () => host.mesh.mesh.operator)
+  operatorRoutes(api, host.mesh)
   return api
 }
 

@@ -3,6 +3,7 @@ import type { Hono } from 'hono'
 import { z } from 'zod'
 import type { Operator } from '#mesh'
 import { DaemonError } from './errors.ts'
+import type { MeshLink } from './mesh-link.ts'
 
 const key = z
   .string()
@@ -13,10 +14,12 @@ const shapes = {
   remove: z.object({ id: key, atOnce: z.boolean().default(false) }),
   issuer: z.object({ passphrase: z.string().max(256) }),
   approve: z.object({ fingerprint: z.string().max(64) }),
+  warning: z.object({ peer: z.string(), kind: z.string(), subject: z.string() }),
 }
 
-/** `operator` throws where this host is in no mesh. */
-export function operatorRoutes(api: Hono, operator: () => Operator): void {
+/** What needs a mesh throws where this host is in none. */
+export function operatorRoutes(api: Hono, link: MeshLink): void {
+  const operator = (): Operator => link.mesh.operator
   const post = <Shape extends z.ZodType>(
     path: string,
     shape: Shape,
@@ -39,6 +42,9 @@ export function operatorRoutes(api: Hono, operator: () => Operator): void {
     expires: operator().renewIssuer(passphrase),
   }))
   api.get('/mesh/applications', (c) => c.json(operator().applications()))
+  post('/warnings/clear', shapes.warning, ({ peer, kind, subject }) => ({
+    cleared: link.dismiss(peer, kind, subject),
+  }))
   post('/mesh/approve', shapes.approve, ({ fingerprint }) => operator().approve(fingerprint))
 }
 

@@ -23,8 +23,8 @@ export interface NetworkView {
   self: string
   /** Hosts of the mesh, this one included. */
   members: number
-  /** SHA-256 of the binaries that run here. */
-  running: ReadonlySet<string>
+  /** Does a file with this SHA-256 run on this host? */
+  runs(sha256: string): boolean
   /** The local allow-list: what it names makes no class, whatever the network says. */
   allowed(voice: Voice): boolean
 }
@@ -50,7 +50,7 @@ export function networkClasses(view: NetworkView, rules: QuorumRules, now: numbe
     contents.set(content, [...(contents.get(content) ?? []), voice])
     if (voice.peer === view.self) continue
     hold(`mesh_${voice.kind}`, voice.expires)
-    if (voice.sha256 !== '' && view.running.has(voice.sha256)) hold(`mesh_${voice.kind}_here`, voice.expires)
+    if (voice.sha256 !== '' && view.runs(voice.sha256)) hold(`mesh_${voice.kind}_here`, voice.expires)
   }
   const needed = quorumOf(rules, view.members)
   for (const voices of contents.values()) {

@@ -105,6 +105,40 @@ test('what an operator does: through the daemon, said with who followed, exit 4 
   assert.deepEqual(last().body, { id: 'aaaaaaaaaaaaaaaa', atOnce: true })
 })
 
+test('warnings are acknowledged and cleared by host, or by host and subject', async () => {
+  const warning = (host: string, subject: string) => ({
+    ...{
+      host,
+      peer: `peer-${host}`,
+      kind: 'ph_sequence_anomaly',
+      subject,
+      sha256: '',
+      severity: 'incident',
+      maxLfc: 20,
+      pairs: [],
+    },
+    ...{ raised: 1, expires: 1e12, state: 'standing', corroborated: 2 },
+  })
+  await using daemon = await fakeDaemon({
+    'GET /warnings': [warning('b', '/x'), warning('b', '/y'), warning('c', '/x')],
+    'POST /warnings/acknowledge': { acknowledged: 1 },
+    'POST /warnings/clear': { cleared: 1 },
+  })
+  const warnings = (...args: string[]) => lymph(['warnings', ...args, '--state', daemon.state])
+  const posted = () =>
+    daemon.requests.filter(({ body }) => body !== '').map(({ body }) => JSON.parse(body).subject)
+  assert.match((await warnings()).out, /^b .* standing +2 hosts /m)
+  assert.match((await warnings('ack', 'b', '/y')).out, /^acknowledged: b: ph_sequence_anomaly \/y$/m)
+  assert.deepEqual(posted(), ['/y'])
+  await warnings('clear', 'peer-b')
+  assert.deepEqual(posted(), ['/y', '/x', '/y'])
+  const none = await warnings('clear', 'd')
+  assert.deepEqual(
+    [none.code, none.err],
+    [2, 'error: lymph warnings clear: no warning of d stands: `lymph warnings` lists them\n'],
+  )
+})
+
 test('what the daemon says of a bad token is the exit code', async () => {
   for (const exit of [10, 11, 12, 13, 14]) {
     await using daemon = await fakeDaemon({

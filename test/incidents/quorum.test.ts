@@ -16,7 +16,7 @@ const voice = (peer: string, more: Partial<Voice> = {}): Voice => ({
   ...more,
 })
 const view = (voices: Voice[], more: Partial<NetworkView> = {}): NetworkView => ({
-  ...{ voices, self: 'me', members: 9, running: new Set<string>(), allowed: () => false },
+  ...{ voices, self: 'me', members: 9, runs: () => false, allowed: () => false },
   ...more,
 })
 const names = (of: NetworkView, by = rules, now = 200) => networkClasses(of, by, now).map(({ name }) => name)
@@ -51,11 +51,11 @@ test('other content, another time, and what has run out do not add up', () => {
 })
 
 test('_here needs the same file content to run here; the allow-list outranks all of it', () => {
-  const running = new Set(['aa'])
+  const runs = (sha256: string) => sha256 === 'aa'
   const all = [voice('a'), voice('b'), voice('c')]
-  assert.deepEqual(names(view([voice('a')], { running })), [base, `${base}_here`])
-  assert.deepEqual(names(view([voice('a', { sha256: '' })], { running: new Set(['']) })), [base])
-  assert.deepEqual(names(view(all, { running, allowed: ({ subject }) => subject === '/usr/bin/less' })), [])
+  assert.deepEqual(names(view([voice('a')], { runs })), [base, `${base}_here`])
+  assert.deepEqual(names(view([voice('a', { sha256: '' })], { runs: () => true })), [base])
+  assert.deepEqual(names(view(all, { runs, allowed: ({ subject }) => subject === '/usr/bin/less' })), [])
 })
 
 test('a quorum lasts as long as enough of its voices', () => {
