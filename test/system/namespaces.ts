@@ -98,6 +98,11 @@ export class Lab {
     return JSON.parse(stdout) as T
   }
 
+  /** The same as a person sees it. */
+  async show(host: LabHost, args: string[]): Promise<string> {
+    return (await run(process.execPath, [lymph, '--state', host.state, ...args])).stdout
+  }
+
   /** The host's own detector reports an abnormal run of a binary, as `lymph watch` does. */
   async raise(host: LabHost, { binary, sha256 = 'ab'.repeat(32), maxLfc = 20 }: Semaphore): Promise<void> {
     const call = { current: 59, previous: [0, 1, 2, 3, 4], missing: 3, lfc: maxLfc, maxLfc }
