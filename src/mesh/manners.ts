@@ -15,7 +15,8 @@ const costs: Partial<Record<string, number>> = {
   lifetime: 2,
   rate: 1,
   future: 1,
-  stale: 1,
+  // An honest forwarder in trouble (a machine that slept, a link that stood) has a backlog of these.
+  stale: 0.1,
   equivocation: 1,
   'unknown-author': 1,
 }

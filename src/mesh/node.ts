@@ -263,7 +263,7 @@ export class MeshNode implements Mesh {
     this.administration.stop()
     await this.#invites.stop()
     await this.host.stop()
-    await this.#parts.writes.flush()
+    await this.#parts.writes.end()
   }
 
   #mayAsk(peer: string): boolean {

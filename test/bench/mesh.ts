@@ -33,6 +33,15 @@ async function one(): Promise<Record<string, number>> {
     for (let i = 0; i < published; i++) await a.node.publish('digest', `p${i}`, new Uint8Array(400), 600_000)
     const publishMs = performance.now() - began
     await b.node.synchroniser.with(a.peer)
+    const bytes = () => a.node.synchroniser.bytesSent + b.node.synchroniser.bytesSent
+    let equalSyncBytes = 0
+    // Until both hold the same and neither is at it already.
+    for (let i = 0; i < 100 && (equalSyncBytes === 0 || equalSyncBytes > 100); i++) {
+      await world.pass(100)
+      const before = bytes()
+      await b.node.synchroniser.with(a.peer)
+      equalSyncBytes = bytes() - before
+    }
     const { meshId, node } = b.node.identity
     const now = Date.now()
     const base = {
@@ -49,15 +58,6 @@ async function one(): Promise<Record<string, number>> {
     const judged = performance.now()
     for (const { envelope } of made) await a.node.ledger.receive(envelope, 'sync', b.peer)
     const judgeMs = performance.now() - judged
-    const bytes = () => a.node.synchroniser.bytesSent + b.node.synchroniser.bytesSent
-    let equalSyncBytes = 0
-    // Until both hold the same and neither is at it already.
-    for (let i = 0; i < 100 && (equalSyncBytes === 0 || equalSyncBytes > 100); i++) {
-      await world.pass(100)
-      const before = bytes()
-      await b.node.synchroniser.with(a.peer)
-      equalSyncBytes = bytes() - before
-    }
     return {
       publishedPerSecond: perSecond(published, publishMs),
       judgedPerSecond: perSecond(made.length, judgeMs),

@@ -46,8 +46,10 @@ export async function spread({ hosts, seed, messages = 50 }: Size): Promise<Outc
 }
 
 /** Two halves for ten minutes, semaphores on both sides; then healed: every host has every record. */
-export async function partition({ hosts, seed, messages = 1000, speed = 60 }: Size): Promise<Outcome> {
-  const world = await World.make({ hosts, seed, speed })
+export async function partition({ hosts, seed, messages = 1000, speed = 4 }: Size): Promise<Outcome> {
+  // Fifty signs of life a few seconds apart would be all that one process does; so would a clock much faster than this.
+  const timing = { alive: 20_000, sync: 4000 }
+  const world = await World.make({ hosts, seed, speed, timing })
   try {
     await world.formed()
     const meter = new Meter(world)
