@@ -3,13 +3,17 @@ import { Command } from 'commander'
 import { isAbsent } from './api.ts'
 import { contextOf, print, printJson } from './context.ts'
 import { duration, parseDuration } from './duration.ts'
+import { exitOf } from './errors.ts'
 import { ago, moment, plain, plural } from './format.ts'
 import { type Founded, foundHere, type Joined, joinHere, leaveHere, tokenFrom } from './mesh/offline.ts'
+import { addOperatorCommands } from './mesh/operator.ts'
 import type { MemberLine, MeshLine } from './shapes.ts'
 import { type Column, facts, table } from './table.ts'
 
 /** Joining dials every address of the invite in turn. */
 const joinTimeoutMs = 120_000
+const waitsForApproval = 15
+const approvalPollMs = 2000
 
 export function meshCommand(): Command {
   const mesh = new Command('mesh').description(
@@ -29,6 +33,12 @@ export function meshCommand(): Command {
       else
         print(
           `mesh ${founded.id} founded; this host is ${plain(founded.name)} (${founded.peer})`,
+          ...(founded.passphrase === undefined
+            ? []
+            : [
+                `passphrase of the root key, shown this once: ${founded.passphrase}`,
+                'write it down, and move root.key to where it is safe: the two renew the issuer, once a year',
+              ]),
           'invite another host with `lymph mesh invite` while `lymph up` runs here',
         )
     })
@@ -37,12 +47,14 @@ export function meshCommand(): Command {
     .description('Print a token with which one host can join, once. It is a secret until then.')
     .option('--host <name>', 'the only name the host may take')
     .option('--ttl <duration>', 'how long it holds (default: what the mesh allows, 1h)')
-    .action(async (options: { host?: string; ttl?: string }, command: Command) => {
+    .option('--approve', 'the host waits until you say yes: lymph mesh approve')
+    .action(async (options: { host?: string; ttl?: string; approve?: boolean }, command: Command) => {
       const { api, json } = contextOf(command)
       const ttlMs = options.ttl === undefined ? undefined : parseDuration(options.ttl)
       const invite = await api.post<{ token: string; expires: number }>('/mesh/invite', {
         name: options.host,
         ttlMs,
+        approve: options.approve,
       })
       if (json) return printJson(invite)
       // The token alone on standard output, so that it can be piped to `lymph mesh join -` on the other host.
@@ -56,18 +68,24 @@ export function meshCommand(): Command {
     .description('Join a mesh with a token of `lymph mesh invite`.')
     .argument('<token>', 'the token, or - to read it from standard input (other users see arguments)')
     .option('--host <name>', "this host's name in the mesh (default: its host name)")
+    .option(
+      '--wait <duration>',
+      'how long to wait for `lymph mesh approve` on the host that invited (default: not)',
+    )
     .addHelpText(
       'after',
       '\nExit codes: 10 the token has expired, 11 it was used, 12 it is of another mesh, 13 its host cannot be reached,\n' +
-        '14 the clocks of the two hosts differ too much.',
+        '14 the clocks of the two hosts differ too much, 15 an operator has to say yes first (lymph mesh approve).',
     )
-    .action(async (argument: string, options: { host?: string }, command: Command) => {
+    .action(async (argument: string, options: { host?: string; wait?: string }, command: Command) => {
       const context = contextOf(command)
       const token = await tokenFrom(argument)
       const { host: name } = options
-      const joined = await context.api
-        .post<Joined>('/mesh/join', { token, name }, joinTimeoutMs)
-        .catch((error) => (isAbsent(error) ? joinHere(context, token, name) : Promise.reject(error)))
+      const join = () =>
+        context.api
+          .post<Joined>('/mesh/join', { token, name }, joinTimeoutMs)
+          .catch((error) => (isAbsent(error) ? joinHere(context, token, name) : Promise.reject(error)))
+      const joined = await patiently(join, options.wait === undefined ? 0 : parseDuration(options.wait))
       if (context.json) printJson(joined)
       else print(...welcome(joined))
     })
@@ -121,7 +139,21 @@ export function meshCommand(): Command {
       else print(table(answers, pongColumns, 'no other member'))
       if (answers.some(({ ms }) => ms === undefined || ms === null)) process.exitCode = 4
     })
+  addOperatorCommands(mesh)
   return mesh
+}
+
+/** Tries again while an operator's word is missing; the first refusal is said, since it holds the fingerprint. */
+async function patiently(join: () => Promise<Joined>, waitMs: number): Promise<Joined> {
+  const until = Date.now() + waitMs
+  for (let said = false; ; said = true)
+    try {
+      return await join()
+    } catch (error) {
+      if (exitOf(error) !== waitsForApproval || Date.now() > until) throw error
+      if (!said) process.stderr.write(`${(error as Error).message}\n`)
+      await new Promise((resolve) => setTimeout(resolve, approvalPollMs))
+    }
 }
 
 interface Pong {
@@ -168,6 +200,7 @@ const pongColumns: Column<Pong>[] = [
 ]
 
 function statusFacts(status: MeshLine): [string, string][] {
+  const gauges = Object.entries(status.gauges ?? {}).filter(([, count]) => count > 0)
   const refused = Object.entries(status.refused ?? {}).filter(([, count]) => count > 0)
   return [
     ['mesh', status.id],
@@ -176,6 +209,7 @@ function statusFacts(status: MeshLine): [string, string][] {
     ['addresses', status.addresses.join(' ') || 'none'],
     ['members', `${status.members}, ${status.connected} connected`],
     ['certificate until', moment(status.certificateExpires)],
+    ['in use', gauges.map(([what, count]) => `${what}: ${count}`).join(', ') || 'nothing'],
     ['refused', refused.map(([why, count]) => `${why}: ${count}`).join(', ') || 'nothing'],
   ]
 }

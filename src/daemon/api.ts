@@ -6,6 +6,7 @@ import { stream } from 'hono/streaming'
 import { z } from 'zod'
 import { DaemonError, exitOf, oneLine } from './errors.ts'
 import type { Host } from './host.ts'
+import { operatorRoutes } from './mesh-routes.ts'
 import { namedSettings } from './settings.ts'
 
 const bodyLimitBytes = 16 * 1024 * 1024
@@ -22,7 +23,11 @@ const shapes = {
   respond: z.object({ ...program, response: z.enum(['delay', 'ignore', 'default']) }),
   setting: z.object({ key: z.string(), value: z.union([z.string(), z.number()]) }),
   init: z.object({ name: z.string().optional() }),
-  invite: z.object({ name: z.string().optional(), ttlMs: z.number().int().positive().optional() }),
+  invite: z.object({
+    name: z.string().optional(),
+    ttlMs: z.number().int().positive().optional(),
+    approve: z.boolean().optional(),
+  }),
   join: z.object({ token: z.string(), name: z.string().optional() }),
   ping: z.object({ hosts: z.array(z.string()).default([]) }),
   acknowledge: z.object({ peer: z.string(), kind: z.string(), subject: z.string() }),
@@ -91,6 +96,7 @@ export function buildApi(host: Host): Hono {
   )
   localRoutes(api, host)
   meshRoutes(api, host)
+  operatorRoutes(api, host.mesh)
   return api
 }
 

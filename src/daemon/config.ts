@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
+import type { QuorumRules } from '#incidents'
 import { type EnvironmentConfig, environmentSchema } from './environment-config.ts'
 import { DaemonError, oneLine } from './errors.ts'
 import { type DaemonSettings, initialSettings, parseSeconds, parseSetting } from './settings.ts'
@@ -19,6 +20,13 @@ const schema = z.strictObject({
     .strictObject({ quiet: z.union([z.string(), z.number()]).default('10m') })
     .default({ quiet: '10m' }),
   environment: environmentSchema,
+  mesh: z
+    .strictObject({
+      quorum: z.union([z.literal('third'), z.int().min(2)]).default('third'),
+      window: z.union([z.string(), z.number()]).default('1h'),
+      allow: z.array(z.string()).default([]),
+    })
+    .default({ quorum: 'third', window: '1h', allow: [] }),
   never_delay: z.array(z.string().startsWith('/', 'a full path')).default([]),
 })
 
@@ -27,6 +35,8 @@ export interface Config {
   host: string | undefined
   settings: DaemonSettings
   quietMs: number
+  /** What makes a quorum of what other hosts say, and the subjects and SHA-256 about which nothing they say counts. */
+  mesh: { quorum: QuorumRules; allow: string[] }
   neverDelay: string[]
   environment: EnvironmentConfig
 }
@@ -73,7 +83,7 @@ export function readConfig(file = defaultConfigFile): Config {
     const what = unknown === undefined ? issue.message : 'no such key'
     throw new DaemonError(`${place(path)}: ${path.join('.')}: ${what}: config/lymph.yaml shows what there is`)
   }
-  const { listen, host, settings: named, incidents, never_delay, environment } = parsed.data
+  const { listen, host, settings: named, incidents, mesh, never_delay, environment } = parsed.data
   const settings = initialSettings()
   for (const [name, value] of Object.entries(named)) {
     try {
@@ -86,5 +96,16 @@ export function readConfig(file = defaultConfigFile): Config {
   const quiet = parseSeconds(String(incidents.quiet))
   if (quiet === undefined)
     throw new DaemonError(`${place(['incidents', 'quiet'])}: incidents.quiet: not a duration like 10m`)
-  return { listen, host, settings, quietMs: quiet * 1000, neverDelay: never_delay, environment }
+  const window = parseSeconds(String(mesh.window))
+  if (window === undefined)
+    throw new DaemonError(`${place(['mesh', 'window'])}: mesh.window: not a duration like 1h`)
+  return {
+    listen,
+    host,
+    settings,
+    quietMs: quiet * 1000,
+    neverDelay: never_delay,
+    environment,
+    mesh: { quorum: { hosts: mesh.quorum, windowMs: window * 1000 }, allow: mesh.allow },
+  }
 }

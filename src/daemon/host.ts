@@ -1,9 +1,9 @@
 /** One host: the rooms put together. The API and `selftest` speak to this. */
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { ClassBoard } from '#classes'
+import { ClassBoard, settleClasses } from '#classes'
 import { decodeProfile, type Response } from '#homeostasis'
-import type { Incident, Warning } from '#incidents'
+import { type Incident, SILENT_KIND, type Warning } from '#incidents'
 import { initMesh, joinMesh } from '#mesh'
 import type { ProcessState, Sensor, SensorEvent } from '#sensor'
 import { openStore, type Store } from '#store'
@@ -194,25 +194,29 @@ export class Host {
   }
 
   #warned(change: string, warning: Warning): void {
-    const now = this.now()
     this.followWarnings.tell({ ...warning, change })
-    const name = `mesh_${warning.kind}`
-    const standing = this.mesh
-      .warnings()
-      .some(({ kind, state }) => kind === warning.kind && state === 'standing')
-    if (standing) this.classes.set(name, 'mesh', Math.max(1, warning.expires - now), now)
-    else this.classes.unset(name, 'mesh')
+    this.#settleMesh()
     if (change !== 'refreshed')
       this.#options.messages.say(
         2,
-        `Warning ${change}: ${warning.host}: ${warning.subject}, LFC ${warning.maxLfc}`,
+        `Warning ${change}: ${warning.host}: ${warning.kind === SILENT_KIND ? 'it is silent' : `${warning.subject}, LFC ${warning.maxLfc}`}`,
       )
   }
 
   #keepHouse(): void {
     this.classes.expire(this.now())
     this.mesh.expire()
+    this.#settleMesh()
     this.incidents.keepHouse()
+  }
+
+  /** What the mesh says becomes classes here, and nothing more; the local allow-list outranks it. */
+  #settleMesh(): void {
+    const { quorum, allow } = this.#options.config.mesh
+    const runs = (sha256: string) => this.operator.rows().some((row) => row.sha256 === sha256)
+    const allowed = ({ subject, sha256 }: { subject: string; sha256: string }) =>
+      allow.includes(subject) || allow.includes(sha256)
+    settleClasses(this.classes, 'mesh', this.mesh.classes({ runs, allowed }, quorum), this.now())
   }
 
   async set(name: string, value: unknown): Promise<Record<string, number | string>> {

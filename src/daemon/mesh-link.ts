@@ -13,15 +13,21 @@ import {
 } from '#fleet'
 import {
   type Incident,
+  type NetworkClass,
+  type NetworkView,
+  networkClasses,
+  type QuorumRules,
   readSemaphore,
   refreshDue,
   type SemaphoreBody,
   semaphoreKey,
+  silentWarning,
   toSemaphore,
   type Warning,
   WarningBook,
+  weightOf,
 } from '#incidents'
-import { hasMesh, type Mesh, type MeshEvent, openMesh } from '#mesh'
+import { hasMesh, type Member, type Mesh, type MeshEvent, openMesh } from '#mesh'
 import type { KeyValue } from '#store'
 import { DaemonError } from './errors.ts'
 
@@ -48,6 +54,7 @@ export class MeshLink {
   #warnings = new WarningBook('')
   #digests = new DigestBook(this.refusals)
   #exchange: DigestExchange | undefined
+  readonly #silent = new Set<string>()
   #publishing: Promise<void> = Promise.resolve()
 
   constructor(ports: MeshLinkPorts) {
@@ -133,6 +140,7 @@ export class MeshLink {
   #take(event: MeshEvent): void {
     if (event.type === 'member') {
       if (event.change === 'left' || event.change === 'revoked') this.#digests.forget(event.member.peer)
+      this.#heed(event.change === 'silent', event.member)
       return
     }
     const { change, record } = event
@@ -152,8 +160,34 @@ export class MeshLink {
     else if (!applied.own) this.#ports.onWarning(applied.change, applied.warning)
   }
 
+  /** A host that is not heard any more is a warning of its own, until it is heard again. */
+  #heed(silent: boolean, member: Member): void {
+    if (silent === this.#silent.has(member.peer)) return
+    if (silent) this.#silent.add(member.peer)
+    else this.#silent.delete(member.peer)
+    this.#ports.onWarning(silent ? 'raised' : 'cleared', silentWarning(member, this.#ports.now()))
+  }
+
   warnings(): Warning[] {
-    return this.#warnings.list(this.#ports.now())
+    return [...this.#missed(), ...this.#warnings.list(this.#ports.now())]
+  }
+
+  #missed(): Warning[] {
+    const now = this.#ports.now()
+    const silent = (this.#mesh?.members() ?? []).filter(({ state }) => state === 'silent')
+    return silent.map((member) => silentWarning(member, now))
+  }
+
+  /** The classes that follow from what stands on the mesh. */
+  classes(view: Pick<NetworkView, 'runs' | 'allowed'>, rules: QuorumRules): NetworkClass[] {
+    const now = this.#ports.now()
+    const voices = [...this.#missed(), ...this.#warnings.voices(now)]
+    const members = this.#mesh?.status().members ?? 1
+    return networkClasses({ ...view, voices, self: this.peer, members }, rules, now)
+  }
+
+  dismiss(peer: string, kind: string, subject: string): number {
+    return this.#warnings.dismiss(peer, kind, subject)
   }
 
   acknowledge(peer: string, kind: string, subject: string): number {
@@ -183,7 +217,7 @@ export class MeshLink {
         const key = semaphoreKey(body)
         standing.add(key)
         if (!refreshDue(this.#said.get(key), body, semaphoreTtlMs, now)) continue
-        await mesh.publish('semaphore', key, body, semaphoreTtlMs)
+        await mesh.publish('semaphore', key, body, semaphoreTtlMs, weightOf(body.severity))
         this.#said.set(key, { body, at: now })
       }
       for (const key of [...this.#said.keys()])
@@ -230,6 +264,7 @@ export class MeshLink {
     this.#mesh = undefined
     this.#exchange = undefined
     this.#said.clear()
+    this.#silent.clear()
     await this.#publishing
     await mesh?.stop()
   }

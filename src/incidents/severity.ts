@@ -14,6 +14,9 @@ export function severityOf(maxLfc: number, window: number): Severity {
 
 const order: Record<Severity, number> = { notice: 0, incident: 1, severe: 2 }
 
+/** How heavy a semaphore is on the mesh, 1 to 9: where much has to be made up for, the severe comes first. */
+export const weightOf = (severity: Severity): number => ({ notice: 1, incident: 5, severe: 9 })[severity]
+
 export function higher(a: Severity, b: Severity): boolean {
   return order[a] > order[b]
 }

@@ -129,13 +129,32 @@ export class WarningBook {
     return acknowledged
   }
 
+  /** An operator has dealt with it here: it is shown and counted no more until its host says something worse. */
+  dismiss(peer: string, kind: string, subject: string): number {
+    let dismissed = 0
+    for (const one of this.#peers.get(peer)?.values() ?? [])
+      if (one.body.kind === kind && one.body.subject === subject && one.state !== 'cleared') {
+        one.state = 'cleared'
+        dismissed++
+      }
+    return dismissed
+  }
+
+  /** What stands and waits to be dealt with, this host's own included. */
+  voices(now: number): Warning[] {
+    return [...this.#peers.values()]
+      .flatMap((held) => [...held.values()])
+      .filter(({ record, state }) => record.expires > now && state === 'standing')
+      .map((one) => warningOf(one, 0))
+  }
+
   /** Newest first. */
   list(now: number): Warning[] {
     const support = this.#support(now)
     return [...this.#peers]
       .filter(([peer]) => peer !== this.#own)
       .flatMap(([, held]) => [...held.values()])
-      .filter(({ record }) => record.expires > now)
+      .filter(({ record, state }) => record.expires > now && state !== 'cleared')
       .map((one) => warningOf(one, othersThan(one, support.get(contentOf(one.body)))))
       .sort((a, b) => b.raised - a.raised)
   }

@@ -9,6 +9,13 @@ export interface Asked {
   requestBytes: number
   answerBytes: number
   timeoutMs: number
+  /** Questions of one peer at a time. */
+  streams?: number
+}
+
+export interface AskBounds {
+  answerBytes: number
+  timeoutMs: number
 }
 
 /** Answers on `protocol`. A handler that throws costs the asker its stream; it is not told why. */
@@ -33,7 +40,9 @@ export async function serveOn(
       stream.abort(error instanceof Error ? error : new Error(String(error)))
     }
   }
-  await host.handle(protocol, answer, { maxInboundStreams: limits.askStreams })
+  await host.handle(protocol, answer, {
+    maxInboundStreams: bounds.streams ?? limits.askStreams,
+  })
 }
 
 /** Throws MeshError 'not-connected' or 'request-failed'. */
@@ -42,7 +51,7 @@ export async function askOn(
   protocol: string,
   peer: string,
   request: Uint8Array,
-  bounds: { answerBytes: number; timeoutMs: number },
+  bounds: AskBounds,
 ): Promise<Uint8Array> {
   const connection = connectionTo(host, peer)
   if (connection === undefined)

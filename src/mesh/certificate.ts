@@ -62,7 +62,7 @@ export const makeIssuerCertificate = (
 export function openIssuerCertificate(sealedBytes: Uint8Array, root: Uint8Array): IssuerCertificate {
   const { fields, sig } = reading('issuer certificate', () => unseal(sealedBytes))
   const certificate = reading('issuer certificate', () => issuerFields.parse(fields))
-  if (!sealed('issuer', fields, sig, root) || !equals(certificate.meshId, meshIdOf(root)))
+  if (!sealed('issuer', sealedBytes, sig, root) || !equals(certificate.meshId, meshIdOf(root)))
     throw new MeshError(
       'bad-certificate',
       'the issuer certificate is not signed by the root key of this mesh',
@@ -97,7 +97,7 @@ export function openCredential(credential: Uint8Array, root: Uint8Array): Certif
   if (!issuer.can.includes('invite')) throw refuse('its issuer may not certify hosts')
   if (member.notBefore > issuer.notAfter + limits.maxFuture)
     throw refuse('its issuer had run out before it was made')
-  if (!sealed('member', fields, sig, issuer.issuer)) throw refuse('the signature does not hold')
+  if (!sealed('member', parts.member, sig, issuer.issuer)) throw refuse('the signature does not hold')
   const publicKey = reading(what, () => publicKeyOf(member.peer))
   return { ...member, serial: hex(member.serial), publicKey, credential }
 }

@@ -25,6 +25,9 @@ export interface Entry {
   /** This member's clock less ours, ms. */
   skewMs: number
   left: boolean
+  /** Head of its admin log and ids of the keys it holds, as last heard. */
+  adminSeq: number
+  ringHeld: string[] | undefined
   /** The state last told to listeners; 'new' before the first. */
   told: MemberState | 'new'
 }
@@ -97,6 +100,8 @@ export class Directory {
       lastHeard: 0,
       skewMs: 0,
       left: false,
+      adminSeq: 0,
+      ringHeld: undefined,
       told: 'new',
     }
     this.#entries.set(certificate.peer, entry)

@@ -5,13 +5,14 @@
  */
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
+import { adminEntries } from './adminlog.ts'
 import { bytes, hostName, someBytes, time } from './certificate.ts'
-import { concat, fromString } from './codec.ts'
+import { concat, fromString, hex, sha256 } from './codec.ts'
 import { knownMembers } from './directory.ts'
 import { limits } from './limits.ts'
 import { type RingKey, ringKey } from './protector.ts'
 
-export const refusals = ['expired', 'used', 'unknown', 'proof', 'name', 'version'] as const
+export const refusals = ['expired', 'used', 'unknown', 'proof', 'name', 'version', 'pending'] as const
 export type Refusal = (typeof refusals)[number]
 const refusal = z.object({ refused: z.enum(refusals), clock: time })
 
@@ -30,7 +31,7 @@ export const welcome = z.union([
     root: bytes(32),
     credential: someBytes(4096),
     ring: z.array(bytes(32)).min(1).max(limits.ringKeys),
-    admin: z.array(someBytes(limits.adminEntryBytes)).max(limits.adminEntries),
+    admin: adminEntries,
     members: knownMembers,
   }),
 ])
@@ -38,6 +39,10 @@ export type Welcome = Exclude<z.infer<typeof welcome>, { refused: Refusal }>
 
 export const enrolKey = (secret: Uint8Array): RingKey =>
   ringKey(new Uint8Array(hkdfSync('sha256', secret, new Uint8Array(), 'lymph-enrol-psk', 32)))
+
+/** How an operator tells a host that waits from any other: 80 bits of its PeerId, in groups of four. */
+export const fingerprintOf = (peer: string): string =>
+  (hex(sha256(fromString(peer)).subarray(0, 10)).match(/.{4}/g) as string[]).join('-')
 
 export interface Parties {
   joiner: string

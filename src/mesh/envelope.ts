@@ -1,7 +1,7 @@
 /** A statement as it travels: canonical CBOR, signed by its author, whoever relays it. */
 import { z } from 'zod'
 import { bytes, time } from './certificate.ts'
-import { equals, type Fields, seal, sealed, sha256, unseal } from './codec.ts'
+import { canonical, decode, decodeAny, equals, seal, sealed, sha256, unseal } from './codec.ts'
 import { because, MeshError } from './errors.ts'
 import type { RecordKind, RecordOperation } from './interface.ts'
 import type { Signer } from './keys.ts'
@@ -17,11 +17,16 @@ const envelopeFields = z.strictObject({
   seq: z.int().positive(),
   ts: time,
   expires: time,
-  kind: z.enum(['semaphore', 'digest', 'alive']),
+  kind: z.enum(['semaphore', 'digest', 'alive', 'manifest']),
   key: z.string().refine((key) => byteLength(key) <= limits.keyBytes),
   op: z.enum(['raise', 'refresh', 'clear']),
+  /** How much it matters, for the order in which a sync sends; absent is 0. */
+  weight: z.int().min(1).max(9).optional(),
   body: z.unknown(),
 })
+
+/** What travels in envelopes: records, and this room's own manifests (vouchers.ts). */
+export type StatementKind = RecordKind | 'manifest'
 
 /** An envelope that has been read, not yet believed. */
 export interface Statement {
@@ -31,24 +36,29 @@ export interface Statement {
   seq: number
   ts: number
   expires: number
-  kind: RecordKind
+  kind: StatementKind
   key: string
   op: RecordOperation
+  weight?: number | undefined
   body: unknown
   envelope: Uint8Array
   /** SHA-256 of the envelope. */
   hash: Uint8Array
-  fields: Fields
   sig: Uint8Array
 }
 
-export type NewStatement = Omit<Statement, 'envelope' | 'hash' | 'fields' | 'sig'>
+export type NewStatement = Omit<Statement, 'envelope' | 'hash' | 'sig'>
 
 /** Throws MeshError 'too-large' where the envelope would exceed 8 KiB, 'bad-record' where CBOR cannot hold the body. */
 export function makeEnvelope(statement: NewStatement, signer: Signer): Statement {
+  const { weight, ...fields } = statement
   let envelope: Uint8Array
   try {
-    envelope = seal('record', { v: 1, ...statement, body: statement.body ?? null }, signer)
+    envelope = seal(
+      'record',
+      { v: 1, ...fields, ...(weight ? { weight } : {}), body: statement.body ?? null },
+      signer,
+    )
   } catch (error) {
     throw new MeshError(
       'bad-record',
@@ -63,18 +73,24 @@ export function makeEnvelope(statement: NewStatement, signer: Signer): Statement
   return readEnvelope(envelope)
 }
 
-/** Reads without believing. Throws MeshError 'bad-record'. The caller has checked the size. */
-export function readEnvelope(envelope: Uint8Array): Statement {
+/**
+ * Reads without believing. Throws MeshError 'bad-record'. The caller has checked the size. With `decodeAny` the caller also
+ * answers for the spelling (`spelled`).
+ */
+export function readEnvelope(envelope: Uint8Array, decoder = decode): Statement {
   try {
-    const { fields, sig } = unseal(envelope)
+    const { fields, sig } = unseal(envelope, decoder)
     const { v: _, ...read } = envelopeFields.parse(fields)
-    return { ...read, envelope, hash: sha256(envelope), fields, sig }
+    return { ...read, envelope, hash: sha256(envelope), sig }
   } catch (error) {
     throw new MeshError('bad-record', `the record cannot be read: ${because(error).split('\n')[0]}`)
   }
 }
 
+/** Is the envelope the one canonical spelling of what it says? */
+export const spelled = ({ envelope }: Statement): boolean => canonical(envelope, decodeAny(envelope))
+
 export const signedBy = (statement: Statement, publicKey: Uint8Array): boolean =>
-  sealed('record', statement.fields, statement.sig, publicKey)
+  sealed('record', statement.envelope, statement.sig, publicKey)
 
 export const sameStatement = (a: Statement, b: Statement): boolean => equals(a.hash, b.hash)

@@ -7,6 +7,10 @@ const exits = {
   'bad-name': 2,
   'port-in-use': 2,
   'bad-address': 2,
+  'bad-passphrase': 2,
+  'no-member': 2,
+  'bad-key': 2,
+  'no-application': 2,
   'too-large': 2,
   'bad-record': 1,
   'bad-certificate': 1,
@@ -20,6 +24,7 @@ const exits = {
   'wrong-mesh': 12,
   unreachable: 13,
   clock: 14,
+  pending: 15,
 } as const
 
 export type MeshErrorCode = keyof typeof exits

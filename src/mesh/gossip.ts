@@ -15,9 +15,11 @@ export interface GossipCourt {
   ledger: Ledger
   admitted(peer: string): boolean
   count(reason: string): void
+  /** What `peer` passed on was refused. */
+  refused(peer: string, reason: string): void
 }
 
-export function validateGossip({ host, ledger, admitted, count }: GossipCourt): void {
+export function validateGossip({ host, ledger, admitted, count, refused }: GossipCourt): void {
   host.services.pubsub.topicValidators.set(topic, async (from, message) => {
     const peer = from.toString()
     // Their score keeps pending peers from hearing; what they send would still be handled.
@@ -25,7 +27,8 @@ export function validateGossip({ host, ledger, admitted, count }: GossipCourt): 
       count('pending')
       return TopicValidatorResult.Ignore
     }
-    const { result } = await ledger.receive(message.data, 'gossip', peer)
-    return results[result]
+    const verdict = await ledger.receive(message.data, 'gossip', peer)
+    if (verdict.result !== 'accept') refused(peer, verdict.reason)
+    return results[verdict.result]
   })
 }

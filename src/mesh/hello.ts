@@ -6,17 +6,16 @@
  */
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { z } from 'zod'
-import type { AdminStatement } from './adminlog.ts'
-import { bytes, someBytes, time } from './certificate.ts'
-import { equals } from './codec.ts'
+import { type Administration, entryBytesAtOnce, fitting, adminHead as head } from './administration.ts'
+import { adminEntries as entries } from './adminlog.ts'
+import { someBytes, time } from './certificate.ts'
 import type { Directory, Entry } from './directory.ts'
 import { because, MeshError } from './errors.ts'
-import { type Identity, writeAdminLog } from './identity.ts'
+import type { Gate } from './gate.ts'
+import type { Identity } from './identity.ts'
 import { limits, protocols, type Timing } from './limits.ts'
 import { type Conversation, converse } from './streams.ts'
 
-const head = z.strictObject({ seq: z.int().nonnegative(), hash: bytes(32) })
-const entries = z.array(someBytes(limits.adminEntryBytes)).max(limits.adminEntries)
 // Not strict: later versions may say more.
 const hello = z.object({
   v: z.literal(1),
@@ -29,12 +28,10 @@ const hello = z.object({
 const refusal = z.object({ refused: z.string().max(256) })
 const answer = z.union([refusal, hello.extend({ entries })])
 const confirmation = z.union([refusal, z.object({ clock: time, entries })])
-const welcome = z.union([refusal, z.object({ welcome: z.literal(true) })])
+const welcome = z.union([refusal, z.object({ welcome: z.literal(true), recovering: z.boolean() })])
 
 /** Bits this version can do beyond the base; none yet. */
 const features = 0
-/** Bytes of entries sent along; what does not fit comes with the next hello. */
-const entryBytesAtOnce = limits.helloBytes / 2
 
 export interface AdmissionOptions {
   host: Libp2p
@@ -47,13 +44,17 @@ export interface AdmissionOptions {
   log: { info(message: string): void; warn(message: string): void }
   admitted(entry: Entry, initiator: boolean): void
   gone(peer: string): void
-  /** Entries of the admin log that are new here. */
-  ruled(statements: AdminStatement[]): void
+  administration: Administration
+  gate: Gate
+  /** A member has come in by a key that only recovers, or has let this host in so: the two compare rings, then part. */
+  recovering(entry: Entry): void
 }
 
 export class Admission {
   readonly #options: AdmissionOptions
   readonly #admitted = new Set<string>()
+  /** Connections that a key which only recovers has opened, hello done. */
+  readonly #recovering = new Set<Connection>()
   readonly #timers = new Map<Connection, NodeJS.Timeout>()
   #stopped = false
 
@@ -61,7 +62,10 @@ export class Admission {
     this.#options = options
     const { host } = options
     host.addEventListener('connection:open', ({ detail }) => this.#opened(detail))
-    host.addEventListener('connection:close', ({ detail }) => this.#forgetTimer(detail))
+    host.addEventListener('connection:close', ({ detail }) => {
+      this.#forgetTimer(detail)
+      this.#recovering.delete(detail)
+    })
     host.addEventListener('peer:disconnect', ({ detail }) => {
       if (this.#admitted.delete(detail.toString())) options.gone(detail.toString())
     })
@@ -79,6 +83,11 @@ export class Admission {
 
   admitted(peer: string): boolean {
     return this.#admitted.has(peer)
+  }
+
+  /** May it ask for admin log, ring and a new certificate? */
+  mayRecover(peer: string): boolean {
+    return this.#admitted.has(peer) || [...this.#recovering].some((one) => one.remotePeer.toString() === peer)
   }
 
   peers(): string[] {
@@ -105,6 +114,11 @@ export class Admission {
   #opened(connection: Connection): void {
     if (this.#stopped) return
     const peer = connection.remotePeer.toString()
+    if (this.#timers.size >= limits.pendingPeers) {
+      this.#options.count('pending-full')
+      connection.abort(new Error('too many that are not members yet'))
+      return
+    }
     const timer = setTimeout(() => {
       this.#timers.delete(connection)
       if (this.#admitted.has(peer)) return
@@ -136,7 +150,7 @@ export class Admission {
   }
 
   async #ask(connection: Connection): Promise<void> {
-    const { identity, now } = this.#options
+    const { identity, now, administration } = this.#options
     const signal = this.#signal()
     const stream = await connection.newStream(protocols.hello, { signal })
     const talk = converse(stream, limits.helloBytes, signal)
@@ -144,31 +158,36 @@ export class Admission {
     await talk.write(this.#hello())
     const theirs = accepted(await talk.read(answer))
     const skew = theirs.clock - (sent + now()) / 2
-    this.#learnRules(theirs.head, theirs.entries)
+    administration.learn(theirs.head, theirs.entries)
     const entry = await this.#orRefuse(talk, () => this.#check(theirs.credential, connection))
-    const missing = fitting(identity.admin.since(theirs.head.seq))
+    const missing = fitting(identity.admin.since(theirs.head.seq), entryBytesAtOnce)
     await talk.write({ clock: Math.round(now()), entries: missing })
-    accepted(await talk.read(welcome))
+    const { recovering } = accepted(await talk.read(welcome))
     await stream.close()
-    this.#admit(entry, connection, theirs.version, skew, true)
+    this.#heard(entry, theirs, skew)
+    if (recovering) this.#options.recovering(entry)
+    else this.#admit(entry, connection, true)
   }
 
   async #answer(stream: Stream, connection: Connection): Promise<void> {
-    const { identity, now, log } = this.#options
+    const { identity, now, log, administration, gate } = this.#options
     const talk = converse(stream, limits.helloBytes, this.#signal())
     try {
       const theirs = await talk.read(hello)
       const entry = await this.#orRefuse(talk, () => this.#check(theirs.credential, connection))
       const sent = now()
-      const missing = fitting(identity.admin.since(theirs.head.seq))
+      const missing = fitting(identity.admin.since(theirs.head.seq), entryBytesAtOnce)
       await talk.write({ ...this.#hello(), entries: missing })
       const last = accepted(await talk.read(confirmation))
       const skew = last.clock - (sent + now()) / 2
-      this.#learnRules(theirs.head, last.entries)
+      administration.learn(theirs.head, last.entries)
       // What they just told may concern themselves.
       await this.#orRefuse(talk, () => this.#check(theirs.credential, connection))
-      this.#admit(entry, connection, theirs.version, skew, false)
-      await talk.write({ welcome: true })
+      this.#heard(entry, theirs, skew)
+      const recovering = gate.recovering(connection)
+      if (recovering) this.#recovering.add(connection)
+      else this.#admit(entry, connection, false)
+      await talk.write({ welcome: true, recovering })
       await stream.close()
     } catch (error) {
       this.#options.count('hello-refused')
@@ -201,55 +220,21 @@ export class Admission {
     }
   }
 
-  #admit(entry: Entry, connection: Connection, version: string, skew: number, initiator: boolean): void {
-    if (connection.status !== 'open' || this.#stopped) return
-    this.#forgetTimer(connection)
-    entry.version = version
-    entry.skewMs = Math.round(skew)
-    this.#admitted.add(entry.certificate.peer)
-    this.#options.admitted(entry, initiator)
+  #heard(entry: Entry, theirs: z.infer<typeof hello>, skew: number): void {
+    Object.assign(entry, { version: theirs.version, skewMs: Math.round(skew), adminSeq: theirs.head.seq })
+    this.#options.directory.heard(entry, this.#options.now())
   }
 
-  #learnRules(theirs: z.infer<typeof head>, news: Uint8Array[]): void {
-    const { identity, log, count } = this.#options
-    const { admin } = identity
-    const fork = (at: number) => {
-      count('admin-fork')
-      log.warn(
-        `the admin log of the mesh has forked at entry ${at}: two histories are signed; someone copied or restored an issuer's key. Compare lymph mesh status on the hosts, and revoke the issuer that should not exist`,
-      )
-    }
-    const shared = Math.min(theirs.seq, admin.head().seq)
-    const ours = admin.hashAt(shared) as Uint8Array
-    if (shared === theirs.seq && !equals(ours, theirs.hash)) {
-      fork(shared)
-      return
-    }
-    const learnt: AdminStatement[] = []
-    for (const entry of theirs.seq > shared ? news : [])
-      try {
-        learnt.push(admin.append(entry))
-      } catch (error) {
-        log.warn(because(error))
-        fork(admin.head().seq + 1)
-        break
-      }
-    if (learnt.length === 0) return
-    writeAdminLog(identity)
-    this.#options.ruled(learnt)
+  #admit(entry: Entry, connection: Connection, initiator: boolean): void {
+    if (connection.status !== 'open' || this.#stopped) return
+    this.#forgetTimer(connection)
+    this.#options.gate.proved(connection)
+    this.#admitted.add(entry.certificate.peer)
+    this.#options.admitted(entry, initiator)
   }
 }
 
 function accepted<T extends object>(said: T | { refused: string }): Exclude<T, { refused: string }> {
   if ('refused' in said) throw new Error(`refused: ${said.refused}`)
   return said as Exclude<T, { refused: string }>
-}
-
-function fitting(entries: Uint8Array[]): Uint8Array[] {
-  let size = 0
-  const end = entries.findIndex((entry) => {
-    size += entry.length + 3
-    return size > entryBytesAtOnce
-  })
-  return end === -1 ? entries : entries.slice(0, end)
 }

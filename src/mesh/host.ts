@@ -2,7 +2,7 @@
 import { noise } from '@chainsafe/libp2p-noise'
 import { type GossipSub, gossipsub } from '@libp2p/gossipsub'
 import { identify } from '@libp2p/identify'
-import type { Connection, ConnectionGater, Libp2p } from '@libp2p/interface'
+import type { Connection, ConnectionGater, Libp2p, MultiaddrConnection } from '@libp2p/interface'
 import { memory } from '@libp2p/memory'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
@@ -21,7 +21,9 @@ export interface HostOptions {
   meshId: Uint8Array
   listen: string[]
   memory: boolean
+  /** Keys that open a connection, the one to dial with first. */
   ring(): RingKey[]
+  opened?(connection: MultiaddrConnection, keyId: string): void
   gater?: ConnectionGater
 }
 
@@ -40,7 +42,7 @@ function base(options: HostOptions) {
     transports: [options.memory ? memory() : tcp()],
     connectionEncrypters: [noise({ prologueBytes: options.meshId })],
     streamMuxers: [yamux()],
-    connectionProtector: pskRing(options.ring),
+    connectionProtector: pskRing(options.ring, options.opened),
     connectionGater: options.gater ?? {},
     connectionManager: {
       // A fleet that restarts behind one address must not refuse itself: 5 a second is the default.

@@ -9,12 +9,13 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { AdminLog } from './adminlog.ts'
-import { bytes, type Certificate, hostName, meshIdOf, openCredential, someBytes } from './certificate.ts'
+import { AdminLog, adminEntries } from './adminlog.ts'
+import { bytes, type Certificate, hostName, meshIdOf, openCredential } from './certificate.ts'
 import { decode, encode, equals, hex } from './codec.ts'
 import { type KnownMember, knownMembers } from './directory.ts'
 import { because, MeshError } from './errors.ts'
@@ -34,6 +35,8 @@ export const files = {
   ring: 'ring.cbor',
   admin: 'admin.cbor',
   members: 'members.cbor',
+  /** Of a host that waits to be let in; gone when it is. */
+  applicant: 'applicant.key',
 } as const
 
 export interface Identity {
@@ -46,6 +49,7 @@ export interface Identity {
   name: string
   node: Signer
   certificate: Certificate
+  /** Keys held; the admin log says what each is good for (ring.ts). */
   ring: RingKey[]
   admin: AdminLog
   /** The directory as it was at joining: the first addresses to dial. */
@@ -55,8 +59,11 @@ export interface Identity {
 }
 
 const marker = z.strictObject({ v: z.literal(1), root: bytes(32), name: hostName })
-const ring = z.array(bytes(32)).min(1).max(limits.ringKeys)
-const log = z.array(someBytes(limits.adminEntryBytes)).max(limits.adminEntries)
+/** Those in force and those that only recover. */
+const ring = z
+  .array(bytes(32))
+  .min(1)
+  .max(4 * limits.ringKeys)
 
 export const hasMesh = (folder: string): boolean => existsSync(join(folder, files.marker))
 
@@ -81,7 +88,8 @@ export interface NewIdentity {
   ring: Uint8Array[]
   admin: Uint8Array[]
   members: KnownMember[]
-  rootKey?: Signer
+  /** As `sealRootKey` gives it. */
+  rootKey?: Uint8Array
   issuer?: { signer: Signer; certificate: Uint8Array; enrol: Signer }
 }
 
@@ -90,7 +98,7 @@ export function writeIdentity(folder: string, identity: NewIdentity): void {
   refuseSecond(folder)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const { rootKey, issuer } = identity
-  if (rootKey !== undefined) writeFile(folder, files.root, rootKey.raw)
+  if (rootKey !== undefined) writeFile(folder, files.root, rootKey)
   if (issuer !== undefined) {
     writeFile(folder, files.issuer, issuer.signer.raw)
     writeFile(folder, files.issuerCertificate, issuer.certificate)
@@ -106,6 +114,23 @@ export function writeIdentity(folder: string, identity: NewIdentity): void {
   fsyncSync(fd)
   closeSync(fd)
 }
+
+/** The key with which this host waits to be let in, if it does. */
+export function applicant(folder: string): Signer | undefined {
+  try {
+    return signerFrom(new Uint8Array(readFileSync(join(folder, files.applicant))))
+  } catch {
+    return undefined
+  }
+}
+
+export function keepApplicant(folder: string, node: Signer): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  writeFile(folder, files.applicant, node.raw)
+}
+
+export const forgetApplicant = (folder: string): void =>
+  rmSync(join(folder, files.applicant), { force: true })
 
 /** Throws MeshError 'already' where the folder holds a mesh, or a root key, which nothing may overwrite. */
 export function refuseSecond(folder: string): void {
@@ -154,7 +179,7 @@ export function readIdentity(folder: string): Identity {
     node,
     certificate,
     ring: read(files.ring, (content) => ring.parse(decode(content)).map(ringKey)),
-    admin: read(files.admin, (content) => new AdminLog(root, log.parse(decode(content)))),
+    admin: read(files.admin, (content) => new AdminLog(root, adminEntries.parse(decode(content)))),
     seed: read(files.members, (content) => knownMembers.parse(decode(content))),
   }
   if (existsSync(join(folder, files.issuer)))
@@ -164,6 +189,41 @@ export function readIdentity(folder: string): Identity {
       enrol: read(files.enrol, signerFrom),
     }
   return identity
+}
+
+/** A renewed certificate of this host. Throws MeshError 'bad-certificate'; on the disk when it returns. */
+export function writeCredential(identity: Identity, credential: Uint8Array): void {
+  const certificate = openCredential(credential, identity.root)
+  if (certificate.peer !== identity.peer)
+    throw new MeshError(
+      'bad-certificate',
+      `the renewed certificate is of ${certificate.name}, not of this host`,
+    )
+  writeFile(identity.folder, files.credential, credential)
+  identity.certificate = certificate
+}
+
+/** A renewed issuer certificate. */
+export function writeIssuer(identity: Identity, certificate: Uint8Array): void {
+  if (identity.issuer === undefined) throw new MeshError('no-issuer', `${identity.name} holds no issuer key`)
+  writeFile(identity.folder, files.issuerCertificate, certificate)
+  identity.issuer.certificate = certificate
+}
+
+export function writeRing(identity: Identity, ring: RingKey[]): void {
+  writeFile(identity.folder, files.ring, encode(ring.map(({ key }) => key)))
+  identity.ring = ring
+}
+
+export const readRootFile = (folder: string): Uint8Array => {
+  try {
+    return new Uint8Array(readFileSync(join(folder, files.root)))
+  } catch {
+    throw new MeshError(
+      'no-issuer',
+      `${join(folder, files.root)} is not here; the root key is needed for this: bring it back from where it was put`,
+    )
+  }
 }
 
 export const writeAdminLog = (identity: Identity): void =>

@@ -8,6 +8,7 @@ import { refuseSecond, writeIdentity } from './identity.ts'
 import { newSigner, peerOf } from './keys.ts'
 import { limits } from './limits.ts'
 import { ringKey } from './protector.ts'
+import { newPassphrase, sealRootKey } from './rootkey.ts'
 
 export interface InitOptions {
   /** The mesh folder of the state; made where it is missing. */
@@ -20,6 +21,8 @@ export interface Founded {
   id: string
   peer: string
   name: string
+  /** Opens the root key's file; kept nowhere. Needed to renew the issuer's certificate, once a year. */
+  passphrase: string
 }
 
 /** Throws MeshError 'bad-name' or 'already'. Root and issuer are two keys, so that the root key can be moved offline. */
@@ -54,6 +57,7 @@ export async function initMesh({ folder, name, now }: InitOptions): Promise<Foun
   log.append(log.make({ op: 'issuer', certificate }, root, now))
   log.append(log.make({ op: 'psk', act: 'install', key }, signer, now))
   log.append(log.make({ op: 'psk', act: 'use', key }, signer, now))
+  const passphrase = newPassphrase()
   writeIdentity(folder, {
     root: root.publicKey,
     name,
@@ -62,10 +66,10 @@ export async function initMesh({ folder, name, now }: InitOptions): Promise<Foun
     ring: [psk],
     admin: log.entries(),
     members: [],
-    rootKey: root,
+    rootKey: sealRootKey(root, passphrase),
     issuer,
   })
-  return { id: hex(meshId), peer, name }
+  return { id: hex(meshId), peer, name, passphrase }
 }
 
 export function checkName(name: string): void {

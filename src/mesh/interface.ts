@@ -60,6 +60,49 @@ export interface MeshStatus {
   certificateExpires: number
   /** Records refused, by reason. */
   refused: Record<string, number>
+  /** How much of what is bounded is in use now. */
+  gauges: Record<string, number>
+}
+
+/** Who has taken over what an operator said, by name; and who has not, of those that belong to the mesh. */
+export interface Acknowledged {
+  acknowledged: string[]
+  missing: string[]
+}
+
+export interface RingKeyLine {
+  id: string
+  /** 'used': dialled with. 'removed': opens only a connection that asks for the newer key. */
+  state: 'installed' | 'used' | 'removed'
+  since: number
+  /** How many members are known to hold it, this host included, of how many. */
+  holders: number
+  members: number
+}
+
+/** A host that has shown an invite which wants an operator's word, and waits. */
+export interface Application {
+  fingerprint: string
+  name: string
+  peer: string
+  /** When it asked last; when its invite runs out. */
+  asked: number
+  expires: number
+}
+
+/** What only the host with the issuer's key can do (but `renew`). All throw MeshError. */
+export interface Operator {
+  /** By name or PeerId. Connected hosts cut it at once; resolves when they have said so, or after 5 s. */
+  revoke(who: string, reason: string): Promise<Acknowledged & { name: string; peer: string }>
+  keys(): RingKeyLine[]
+  installKey(): Promise<Acknowledged & { id: string }>
+  useKey(id: string, force?: boolean): Promise<Acknowledged & { id: string }>
+  removeKey(id: string, atOnce?: boolean): Promise<Acknowledged & { id: string }>
+  /** Resolves with the end of the new certificate. */
+  renew(): Promise<number>
+  renewIssuer(passphrase: string): number
+  applications(): Application[]
+  approve(fingerprint: string): Promise<Application>
 }
 
 /** A running member of a mesh. */
@@ -68,8 +111,9 @@ export interface Mesh {
   members(): Member[]
   /** Live records held (own ones too), newest first. */
   records(kind?: RecordKind): MeshRecord[]
-  /** Signs, keeps and gossips. Repeating it for the same key refreshes; `ttlMs` bounds how long it stands unrefreshed. */
-  publish(kind: RecordKind, key: string, body: unknown, ttlMs: number): Promise<MeshRecord>
+  /** Signs, keeps and gossips. Repeating it for the same key refreshes; `ttlMs` bounds how long it stands unrefreshed. A `weight` of 1
+   * to 9 has it travel before the lighter ones where much has to be made up for. */
+  publish(kind: RecordKind, key: string, body: unknown, ttlMs: number, weight?: number): Promise<MeshRecord>
   clear(kind: RecordKind, key: string): Promise<void>
   onEvent(listener: (event: MeshEvent) => void): void
   /** Serves `name` (e.g. 'digest') to certified members. */
@@ -84,7 +128,13 @@ export interface Mesh {
   verify(envelope: Uint8Array): MeshRecord
   /** Signs a record without gossiping it (an answer to a request). */
   sign(kind: RecordKind, key: string, body: unknown, ttlMs: number): MeshRecord
-  invite(options: { name?: string; ttlMs?: number }): Promise<{ token: string; expires: number }>
+  /** `approve`: the host that shows it waits until an operator has said yes. */
+  invite(options: {
+    name?: string
+    ttlMs?: number
+    approve?: boolean
+  }): Promise<{ token: string; expires: number }>
+  readonly operator: Operator
   leave(): Promise<void>
   stop(): Promise<void>
 }

@@ -3,31 +3,21 @@
  * out. A used invite is kept until then, to be able to say "used". Secrets and port survive a restart, so a token keeps working.
  */
 import { randomBytes } from 'node:crypto'
-import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import type { Libp2p } from '@libp2p/interface'
 import { z } from 'zod'
 import type { KeyValue } from '#store'
-import { bytes, hostName, makeCredential, openIssuerCertificate, someBytes, time } from './certificate.ts'
-import { decode, encode, hex } from './codec.ts'
-import type { Directory, Entry, KnownMember } from './directory.ts'
-import { type challenge, enrolKey, proof, proves, type Refusal, request, type Welcome } from './enrol.ts'
+import { openIssuerCertificate } from './certificate.ts'
+import { decode, encode } from './codec.ts'
+import type { Directory, Entry } from './directory.ts'
+import { enrolKey } from './enrol.ts'
+import { Enrolment, type Invite, invite, keyOf } from './enrolment.ts'
 import { because, MeshError } from './errors.ts'
 import { createEnrolHost, onMemory, reachable, startHost } from './host.ts'
 import type { Identity } from './identity.ts'
 import { checkName } from './init.ts'
-import { peerOf } from './keys.ts'
+import type { Application } from './interface.ts'
 import { limits, protocols } from './limits.ts'
-import { converse } from './streams.ts'
 import { encodeToken } from './token.ts'
-
-const invite = z.strictObject({
-  id: bytes(8),
-  secret: bytes(32),
-  expires: time,
-  name: hostName.nullable(),
-  usedBy: z.string().nullable(),
-  credential: someBytes(4096).nullable(),
-})
-type Invite = z.infer<typeof invite>
 
 export interface InviteOptions {
   identity: Identity
@@ -46,11 +36,11 @@ export class Invites {
   readonly #invites = new Map<string, Invite>()
   #host: Libp2p | undefined
   #starting: Promise<Libp2p> | undefined
-  /** One enrolment at a time: burning an invite and storing the certificate must not be overtaken. */
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #enrolment: Enrolment
 
   constructor(options: InviteOptions) {
     this.#options = options
+    this.#enrolment = new Enrolment({ ...options, find: (id) => this.#invites.get(keyOf(id)) })
   }
 
   async start(): Promise<void> {
@@ -75,7 +65,11 @@ export class Invites {
   }
 
   /** Throws MeshError 'no-issuer', 'bad-name', 'too-large'. */
-  async make(options: { name?: string; ttlMs?: number }): Promise<{ token: string; expires: number }> {
+  async make(options: {
+    name?: string
+    ttlMs?: number
+    approve?: boolean
+  }): Promise<{ token: string; expires: number }> {
     const { identity, now, store } = this.#options
     if (identity.issuer === undefined)
       throw new MeshError(
@@ -85,7 +79,7 @@ export class Invites {
     if (openIssuerCertificate(identity.issuer.certificate, identity.root).notAfter < now())
       throw new MeshError(
         'no-issuer',
-        'the issuer certificate of this mesh has run out; it has to be renewed with the root key before hosts can be let in',
+        'the issuer certificate of this mesh has run out; renew it with the root key before hosts can be let in (lymph mesh renew --issuer)',
       )
     if (options.name !== undefined) checkName(options.name)
     await this.sweep()
@@ -100,6 +94,8 @@ export class Invites {
       name: options.name ?? null,
       usedBy: null,
       credential: null,
+      approve: options.approve ?? false,
+      approved: null,
     }
     const key = keyOf(made.id)
     await store.batch([{ type: 'put', key, value: encode(made) }], { sync: true })
@@ -114,6 +110,15 @@ export class Invites {
       ...(options.name === undefined ? {} : { name: options.name }),
     })
     return { token, expires: made.expires }
+  }
+
+  applications(): Application[] {
+    return this.#enrolment.applications()
+  }
+
+  /** Says yes to a host that waits: its next try gets in. Throws MeshError 'no-application'. */
+  approve(fingerprint: string): Promise<Application> {
+    return this.#enrolment.approve(fingerprint)
   }
 
   /** Drops what has run out, and closes the port when nothing is left. */
@@ -168,110 +173,11 @@ export class Invites {
       memory: onMemory(listen),
       ring,
     })
-    await host.handle(protocols.enrol, (stream, connection) => this.#enrol(stream, connection))
+    await host.handle(protocols.enrol, (stream, connection) => this.#enrolment.answer(stream, connection))
     await startHost(host, listen)
     return host
   }
-
-  async #enrol(stream: Stream, connection: Connection): Promise<void> {
-    const talk = converse(stream, limits.enrolBytes, AbortSignal.timeout(10_000))
-    const { identity, now, log } = this.#options
-    const clock = () => Math.round(now())
-    const joiner = connection.remotePeer.toString()
-    try {
-      const asked = await talk.read(request)
-      const issuerNonce = new Uint8Array(randomBytes(32))
-      const one = this.#invites.get(keyOf(asked.invite))
-      const objection = this.#objection(one, asked, joiner)
-      if (objection !== undefined || one === undefined) {
-        await talk.write({ refused: objection ?? 'unknown', clock: clock() })
-        throw new Error(`refused: ${objection}`)
-      }
-      await talk.write({ nonce: issuerNonce, clock: clock() } satisfies z.infer<typeof challenge>)
-      const { mac } = await talk.read(proof)
-      const issuer = peerOf(identity.issuer?.enrol.publicKey as Uint8Array)
-      const parties = { joiner, issuer, joinerNonce: asked.nonce, issuerNonce }
-      if (!proves(mac, one.secret, parties)) {
-        await talk.write({ refused: 'proof', clock: clock() })
-        throw new Error('the proof does not hold')
-      }
-      const settled = this.#turn.then(() => this.#burn(one, asked.name, joiner))
-      this.#turn = settled.catch(() => undefined)
-      const credential = await settled
-      await talk.write(
-        credential === undefined ? { refused: 'used', clock: clock() } : this.#welcome(credential),
-      )
-      await stream.close()
-    } catch (error) {
-      log.info(`enrolment of ${joiner}: ${because(error)}`)
-      await stream.close().catch(() => stream.abort(new Error('refused')))
-    }
-  }
-
-  #objection(one: Invite | undefined, asked: z.infer<typeof request>, joiner: string): Refusal | undefined {
-    if (asked.v !== 1) return 'version'
-    if (one === undefined) return 'unknown'
-    if (one.usedBy !== null && one.usedBy !== joiner) return 'used'
-    if (this.#options.now() > one.expires) return 'expired'
-    return undefined
-  }
-
-  /** The invite is burnt and the certificate stored in one batch: neither is ever without the other. */
-  async #burn(one: Invite, askedName: string, joiner: string): Promise<Uint8Array | undefined> {
-    // The same host whose answer was lost gets the same certificate; any other comes too late.
-    if (one.usedBy !== null) return one.usedBy === joiner ? (one.credential ?? undefined) : undefined
-    const { identity, directory, store, now, learnt: told } = this.#options
-    const issuer = identity.issuer
-    if (issuer === undefined) throw new Error('no issuer key')
-    const notBefore = Math.round(now())
-    const credential = makeCredential(issuer, {
-      meshId: identity.meshId,
-      peer: joiner,
-      name: one.name ?? this.#freeName(askedName),
-      tags: [],
-      role: 'member',
-      notBefore,
-      notAfter: notBefore + limits.memberLifetime,
-      serial: new Uint8Array(randomBytes(16)),
-    })
-    const burnt = { ...one, usedBy: joiner, credential }
-    const learnt = directory.learn({ credential, addresses: [] }, now())
-    if (learnt === undefined) throw new Error('the directory of members is full')
-    await store.batch(
-      [
-        { type: 'put', key: keyOf(one.id), value: encode(burnt) },
-        { type: 'put', key: `member/${joiner}`, value: directory.save(learnt.entry) },
-      ],
-      { sync: true },
-    )
-    Object.assign(one, burnt)
-    told(learnt.entry)
-    return credential
-  }
-
-  /** Operators name hosts by name, so two members do not share one: web-7, web-7-2. */
-  #freeName(wanted: string): string {
-    const { directory, now } = this.#options
-    const taken = new Set<string>()
-    for (const entry of directory.entries())
-      if (!['left', 'revoked'].includes(directory.state(entry, now()))) taken.add(entry.certificate.name)
-    for (let i = 2, name = wanted; ; i++) {
-      if (!taken.has(name)) return name
-      name = `${wanted.slice(0, 58)}-${i}`
-    }
-  }
-
-  #welcome(credential: Uint8Array): Welcome {
-    const { identity, directory, now } = this.#options
-    const members: KnownMember[] = []
-    for (const entry of directory.entries())
-      if (directory.objection(entry, now()) === undefined) members.push(directory.known(entry))
-    const ring = identity.ring.map(({ key }) => key)
-    return { root: identity.root, credential, ring, admin: identity.admin.entries(), members }
-  }
 }
-
-const keyOf = (id: Uint8Array): string => `invite/${hex(id)}`
 
 /** The address as it was asked for, with the port that was given. */
 function fixPort(address: string, host: Libp2p): string {

@@ -8,7 +8,7 @@ import { equals, hex } from './codec.ts'
 import * as enrol from './enrol.ts'
 import { because, MeshError } from './errors.ts'
 import { checkAddresses, createEnrolHost, dial, onMemory, startHost } from './host.ts'
-import { refuseSecond, writeIdentity } from './identity.ts'
+import { applicant, forgetApplicant, keepApplicant, refuseSecond, writeIdentity } from './identity.ts'
 import { checkName } from './init.ts'
 import { newSigner, peerOf, type Signer } from './keys.ts'
 import { limits, protocols, type Timing } from './limits.ts'
@@ -38,6 +38,8 @@ export interface Joined {
   members: number
 }
 
+/** Failures after which the same invite may still let this host in. */
+const comesBack = new Set<string>(['pending', 'unreachable', 'clock'])
 const dialMs = 8000
 const talkMs = 15_000
 /** How long a joiner tries to be greeted by a member once it has its certificate. */
@@ -45,7 +47,7 @@ const greetMs = 15_000
 
 /**
  * Resolves when a member has greeted this host as a member. Throws MeshError: 'bad-token', 'already', 'bad-name', 'expired',
- * 'used', 'wrong-mesh', 'unreachable', 'clock', 'bad-address'. Of these only a late 'unreachable' leaves an identity behind, a whole one.
+ * 'used', 'wrong-mesh', 'unreachable', 'clock', 'bad-address', 'pending'. Of these only a late 'unreachable' leaves an identity behind, a whole one.
  */
 export async function joinMesh(options: JoinOptions): Promise<Joined> {
   const token = decodeToken(options.token)
@@ -54,8 +56,13 @@ export async function joinMesh(options: JoinOptions): Promise<Joined> {
   refuseSecond(options.folder)
   const began = performance.now()
   const now = () => options.now + (performance.now() - began)
-  const node = newSigner()
-  const welcome = await enrolWith(token, node, options.name, now)
+  const node = applicant(options.folder) ?? newSigner()
+  // On the disk before it is shown: whoever dies here, or waits for an operator's word, comes back with the same key and gets in.
+  keepApplicant(options.folder, node)
+  const welcome = await enrolWith(token, node, options.name, now).catch((error) => {
+    if (!(error instanceof MeshError && comesBack.has(error.code))) forgetApplicant(options.folder)
+    throw error
+  })
   const certificate = check(welcome, token, node, now())
   writeIdentity(options.folder, {
     root: token.root,
@@ -66,6 +73,7 @@ export async function joinMesh(options: JoinOptions): Promise<Joined> {
     admin: welcome.admin,
     members: welcome.members,
   })
+  forgetApplicant(options.folder)
   const members = await greeted(options, now)
   return { id: hex(meshIdOf(token.root)), peer: certificate.peer, name: certificate.name, members }
 }
@@ -128,7 +136,7 @@ async function talk(
     }
     await speak.write({ mac: enrol.proofOf(token.secret, parties) })
     const welcome = await speak.read(enrol.welcome)
-    if ('refused' in welcome) throw refused(welcome.refused, token)
+    if ('refused' in welcome) throw refused(welcome.refused, token, parties.joiner)
     return welcome
   } catch (error) {
     if (error instanceof MeshError) throw error
@@ -210,8 +218,13 @@ function clockOff(skew: number): MeshError {
   )
 }
 
-function refused(why: enrol.Refusal, token: Token): MeshError {
+function refused(why: enrol.Refusal, token: Token, joiner = ''): MeshError {
   switch (why) {
+    case 'pending':
+      return new MeshError(
+        'pending',
+        `this host waits for an operator's word: on the host that invited, run lymph mesh approve ${enrol.fingerprintOf(joiner)}, then join again here`,
+      )
     case 'expired':
       return expired(token)
     case 'used':

@@ -4,11 +4,12 @@
  * for what may be lag.
  */
 import type { Buckets } from './buckets.ts'
-import { equals } from './codec.ts'
+import { decode, decodeAny, equals } from './codec.ts'
 import type { Directory } from './directory.ts'
-import { readEnvelope, type Statement, signedBy } from './envelope.ts'
+import { readEnvelope, type Statement, signedBy, spelled } from './envelope.ts'
 import { limits } from './limits.ts'
 import type { LiveState } from './live.ts'
+import { isManifest } from './vouchers.ts'
 import type { Windows } from './windows.ts'
 
 export type Way = 'gossip' | 'sync'
@@ -33,7 +34,7 @@ export type Reason =
   | 'pending'
 
 export type Verdict =
-  | { result: 'accept'; statement: Statement }
+  | { result: 'accept'; statement: Statement; vouched: boolean; equivocation: boolean }
   | { result: 'ignore' | 'reject'; reason: Reason; statement?: Statement }
 
 export interface Court {
@@ -43,6 +44,10 @@ export interface Court {
   windows: Windows
   buckets: Buckets
   live: LiveState
+  /** Does a statement stand under the number of this one, that this one is preferred to? */
+  replaces(statement: Statement): boolean
+  /** Has its author signed a manifest that vouches for it? */
+  vouched(statement: Statement): boolean
   /** Does this host's own key speak elsewhere? True for a statement of ours that we have not made. */
   notMine(statement: Statement): boolean
   /** Asks `from` for the certificate of an author nobody has told us of; resolves either way. */
@@ -54,10 +59,12 @@ export async function judge(court: Court, data: Uint8Array, way: Way, from: stri
   if (data.length > limits.envelopeBytes) return { result: 'reject', reason: 'size' }
   let statement: Statement
   try {
-    statement = readEnvelope(data)
+    // In a sync the spelling is looked at last, and not at all where a manifest names these very bytes: the audit does.
+    statement = readEnvelope(data, way === 'sync' ? decodeAny : decode)
   } catch {
     return { result: 'reject', reason: 'encoding' }
   }
+  if (statement.kind === 'manifest' && !isManifest(statement)) return { result: 'reject', reason: 'encoding' }
   const { author, ts, expires } = statement
   const ignore = (reason: Reason): Verdict => ({ result: 'ignore', reason, statement })
   if (!equals(statement.meshId, court.meshId)) return { result: 'reject', reason: 'mesh' }
@@ -83,12 +90,15 @@ export async function judge(court: Court, data: Uint8Array, way: Way, from: stri
   if (way === 'gossip' && standing === 'new' && !court.buckets.allows(author, statement.kind, now))
     return ignore('rate')
 
-  if (!signedBy(statement, entry.certificate.publicKey))
+  const vouched = way === 'sync' && standing !== 'equivocation' && court.vouched(statement)
+  if (way === 'sync' && !vouched && !spelled(statement)) return { result: 'reject', reason: 'encoding' }
+  if (!vouched && !signedBy(statement, entry.certificate.publicKey))
     return { result: 'reject', reason: 'signature', statement }
   if (court.notMine(statement)) return ignore('own-key')
-  // Two statements under one number: a proof only now that the second is signed too.
-  if (standing === 'equivocation') return ignore('equivocation')
+  // Two statements under one number: a proof only now that the second is signed too. The one that every host prefers stands.
+  if (standing === 'equivocation' && (change === 'superseded' || !court.replaces(statement)))
+    return ignore('equivocation')
   if (way === 'gossip') court.buckets.take(author, statement.kind, now)
   court.windows.note(statement)
-  return { result: 'accept', statement }
+  return { result: 'accept', statement, vouched, equivocation: standing === 'equivocation' }
 }

@@ -1,24 +1,39 @@
-/** The records of a host: its own made, others' judged, all kept, persisted, and told to listeners. No network here. */
+/** The records of a host: its own made, others' judged, all kept, persisted, told to listeners. No network here. */
 import { z } from 'zod'
 import type { KeyValue } from '#store'
+import { Audit } from './audit.ts'
+import { type About, Author } from './author.ts'
 import { Buckets } from './buckets.ts'
-import { someBytes, time } from './certificate.ts'
-import { decode, encode, equals } from './codec.ts'
+import { encode, equals } from './codec.ts'
 import { addresses, type Directory, type Entry } from './directory.ts'
-import { makeEnvelope, readEnvelope, type Statement, signedBy } from './envelope.ts'
-import { because, MeshError } from './errors.ts'
+import { readEnvelope, type Statement, type StatementKind, signedBy, spelled } from './envelope.ts'
+import { MeshError } from './errors.ts'
+import { Evidence } from './evidence.ts'
 import type { Identity } from './identity.ts'
-import type { MeshEvent, MeshRecord, RecordKind, RecordOperation } from './interface.ts'
+import type { MeshEvent, MeshRecord, RecordKind } from './interface.ts'
 import { type Court, judge, type Verdict, type Way } from './judge.ts'
 import { limits } from './limits.ts'
-import { type Change, LiveState, slot } from './live.ts'
+import { type Change, type Held, LiveState, later, slot } from './live.ts'
+import { restore } from './restore.ts'
+import { type Manifest, Manifests, Vouchers } from './vouchers.ts'
 import { Windows } from './windows.ts'
 import type { Writes } from './writes.ts'
 
-const saved = z.strictObject({ envelope: someBytes(limits.envelopeBytes), received: time })
-const aliveBody = z.object({ addresses, version: z.string().max(64) })
+const aliveBody = z.object({
+  addresses,
+  version: z.string().max(64),
+  /** How far its admin log reaches, and the keys of the ring it holds. */
+  admin: z.int().nonnegative(),
+  ring: z.array(z.string().max(16)).max(16),
+})
+export type Alive = z.infer<typeof aliveBody>
 
-/** The one statement of kind 'alive' a host makes. */
+export interface Saying {
+  clear?: boolean
+  /** 1 to 9: a sync sends the heavier first. */
+  weight?: number | undefined
+}
+
 export const aliveKey = 'host'
 
 export interface LedgerOptions {
@@ -40,91 +55,87 @@ export class Ledger {
   readonly buckets = new Buckets()
   readonly #options: LedgerOptions
   readonly #court: Court
-  #sequence = 0
-  #evidence = 0
+  readonly #author: Author
+  readonly #evidence: Evidence
+  readonly #vouchers: Vouchers
+  readonly #manifests = new Manifests()
+  readonly #audit = new Audit()
   /** A copy of this host's key was seen at work; said once. */
   #copied = false
 
   constructor(options: LedgerOptions) {
     this.#options = options
     const { identity, directory, now, seek, epoch } = options
-    const { meshId, peer } = identity
     const { windows, buckets, live } = this
-    const notMine = (s: Statement) =>
-      s.author === peer && (s.epoch > epoch || (s.epoch === epoch && s.seq > this.#sequence))
-    this.#court = { meshId, directory, now, seek, windows, buckets, live, notMine }
+    this.#evidence = new Evidence(options)
+    this.#vouchers = new Vouchers(live)
+    this.#author = new Author(identity, epoch, now)
+    const rules = {
+      vouched: (s: Statement) => this.#vouchers.vouched(s),
+      notMine: (s: Statement) => this.#author.foreign(s),
+      replaces(s: Statement) {
+        const rival = live.rival(s)
+        return rival !== undefined && later(s, rival)
+      },
+    }
+    const { meshId } = identity
+    this.#court = { meshId, directory, now, seek, windows, buckets, live, ...rules }
   }
 
   get gauges() {
     const { live, windows, buckets } = this
-    return { ...live.gauges, windows: windows.size, buckets: buckets.size, equivocations: this.#evidence }
+    return {
+      ...live.gauges,
+      windows: windows.size,
+      buckets: buckets.size,
+      equivocations: this.#evidence.size,
+      audit: this.#audit.waiting,
+    }
   }
 
   /** Reads back what was kept. What does not hold any more is dropped and counted, never believed. */
   async load(store: KeyValue): Promise<void> {
-    for await (const [key, value] of store.list({ prefix: 'window/' }))
-      this.#orDrop(key, () => {
-        const author = key.slice('window/'.length)
-        if (this.#options.directory.get(author) === undefined) throw new Error('author unknown')
-        this.windows.load(author, value)
-      })
-    for await (const [key, value] of store.list({ prefix: 'record/' }))
-      this.#orDrop(key, () => {
-        const { envelope, received } = saved.parse(decode(value))
-        const statement = readEnvelope(envelope)
-        if (statement.expires <= this.#options.now()) throw new Error('expired')
-        if (this.#options.directory.get(statement.author) === undefined) throw new Error('author unknown')
-        this.live.merge(statement, received)
-      })
-    for await (const _ of store.list({ prefix: 'evidence/' })) this.#evidence += 1
+    const { directory, now, count, writes } = this.#options
+    const { windows, live } = this
+    this.#evidence.size = await restore({ store, directory, windows, live, now: now() }, (key, damaged) => {
+      if (damaged) count('kept-damaged')
+      writes.del(key)
+    })
   }
 
   /** Makes and keeps a statement of this host. It stands at least as long as the one it takes the place of. */
-  say(kind: RecordKind, key: string, body: unknown, ttlMs: number, clear = false): Statement {
+  say(kind: StatementKind, key: string, body: unknown, ttlMs: number, more: Saying = {}): Statement {
+    const { clear = false, weight } = more
     const before = this.live.get(this.#options.identity.peer, slot({ kind, key }))?.statement
     const stood = before !== undefined && before.op !== 'clear' && before.expires > this.#options.now()
     const op = clear ? 'clear' : stood ? 'refresh' : 'raise'
     // An older statement must not come back when a shorter-lived one over it has run out.
-    const statement = this.make(kind, key, body, ttlMs, op, before?.expires)
+    const statement = this.#author.make({ kind, key, body, op, weight }, ttlMs, before?.expires)
     this.windows.note(statement)
     this.#take(statement)
     return statement
   }
 
-  /** Signs under the next number. Throws MeshError 'too-large', 'bad-record'. */
-  make(
-    kind: RecordKind,
-    key: string,
-    body: unknown,
-    ttlMs: number,
-    op: RecordOperation,
-    atLeast = 0,
-  ): Statement {
-    const { identity, epoch, now } = this.#options
-    const { meshId, peer: author, node } = identity
-    if (!(ttlMs > 0 && ttlMs <= limits.maxLifetime))
-      throw new MeshError('bad-record', `${kind} ${key}: ${ttlMs} ms is no lifetime; at most 30 days`)
-    const ts = Math.round(now())
-    const expires = Math.min(Math.max(ts + Math.ceil(ttlMs), atLeast), ts + limits.maxLifetime)
-    const seq = this.#sequence + 1
-    const statement = makeEnvelope({ meshId, author, epoch, seq, ts, expires, kind, key, op, body }, node)
-    this.#sequence = seq
-    return statement
+  /** Signs without keeping. Throws MeshError 'too-large', 'bad-record'. */
+  make(about: About, ttlMs: number): Statement {
+    return this.#author.make(about, ttlMs)
   }
 
   /** Judges what came over the network and, where it holds, takes it in. */
   async receive(data: Uint8Array, way: Way, from: string): Promise<Verdict> {
     const verdict = await judge(this.#court, data, way, from)
     if (verdict.result === 'accept') {
+      if (verdict.equivocation) this.#outdo(verdict.statement)
       this.#heard(verdict.statement)
       const change = this.#take(verdict.statement)
+      if (verdict.vouched && change !== 'capped') this.#audit.add(verdict.statement)
       if (change === 'capped') this.#options.count('capped')
       return verdict
     }
     // That a sync offers what gossip has just brought is its nature.
     if (way === 'gossip' || (verdict.reason !== 'duplicate' && verdict.reason !== 'superseded'))
       this.#options.count(verdict.reason)
-    if (verdict.reason === 'equivocation') this.#keepEvidence(verdict.statement as Statement)
+    if (verdict.reason === 'equivocation') this.#prove(verdict.statement as Statement)
     if (verdict.reason === 'own-key' && !this.#copied) {
       this.#copied = true
       this.#options.log.warn(
@@ -155,7 +166,7 @@ export class Ledger {
     const { author, kind, key, op, epoch, seq, ts, expires, body, envelope } = statement
     const name = this.#options.directory.get(author)?.certificate.name ?? author
     return {
-      kind,
+      kind: kind as RecordKind,
       key,
       operation: op,
       peer: author,
@@ -174,15 +185,14 @@ export class Ledger {
     const now = this.#options.now()
     const all: MeshRecord[] = []
     for (const { statement, received } of this.live.all())
-      if (statement.op !== 'clear' && statement.expires > now && (kind ?? statement.kind) === statement.kind)
-        all.push(this.record(statement, received))
+      if (isRecord(statement) && statement.expires > now && (kind ?? statement.kind) === statement.kind)
+        if (!this.#revoked(statement.author)) all.push(this.record(statement, received))
     return all.sort((a, b) => b.made - a.made || b.sequence - a.sequence)
   }
 
-  /** Own statements that stand, but for 'alive'. */
   own(): Statement[] {
     const mine = [...this.live.of(this.#options.identity.peer)].map((held) => held.statement)
-    return mine.filter(({ op, kind }) => op !== 'clear' && kind !== 'alive')
+    return mine.filter((statement) => isRecord(statement) && statement.kind !== 'alive')
   }
 
   /** A member is no longer known: its windows go; its records cannot be verified and go when they run out. */
@@ -192,12 +202,50 @@ export class Ledger {
     this.#options.writes.del(`member/${author}`)
   }
 
-  sweep(): void {
-    for (const { statement, received } of this.live.sweep(this.#options.now())) {
-      this.#forget(statement)
-      if (statement.op !== 'clear')
+  /** Its author is revoked: kept, and counting for nothing. */
+  withdraw(author: string): void {
+    for (const { statement, received } of this.live.of(author))
+      if (isRecord(statement))
         this.#options.emit({ type: 'record', change: 'expired', record: this.record(statement, received) })
+  }
+
+  /** The manifest this host should publish now, if one is due. */
+  manifest(): Manifest | undefined {
+    return this.#manifests.next(this.live, this.#options.identity.peer, this.#options.now())
+  }
+
+  /** Looks at some of the signatures that manifests stood in for. What is false goes, and its author is believed no manifest more. */
+  audit(): void {
+    const { directory, count } = this.#options
+    const holds = (statement: Statement) => {
+      const entry = directory.get(statement.author)
+      return entry === undefined || (spelled(statement) && signedBy(statement, entry.certificate.publicKey))
     }
+    for (const statement of this.#audit.turn(holds)) {
+      count('false-voucher')
+      const manifests = [...this.live.of(statement.author)].map((held) => held.statement)
+      this.#evidence.falseVoucher(
+        statement,
+        manifests.filter(({ kind }) => kind === 'manifest').map((m) => m.envelope),
+      )
+      this.#vouchers.distrust(statement.author)
+      if (this.live.drop(statement)) this.#gone({ statement, received: this.#options.now() })
+    }
+  }
+
+  sweep(): void {
+    for (const held of this.live.sweep(this.#options.now())) this.#gone(held)
+  }
+
+  #gone({ statement, received }: Held): void {
+    this.#forget(statement)
+    if (isRecord(statement) && !this.#revoked(statement.author))
+      this.#options.emit({ type: 'record', change: 'expired', record: this.record(statement, received) })
+  }
+
+  #revoked(author: string): boolean {
+    const entry = this.#options.directory.get(author)
+    return entry !== undefined && this.#options.directory.state(entry, this.#options.now()) === 'revoked'
   }
 
   #take(statement: Statement): Change {
@@ -208,7 +256,8 @@ export class Ledger {
     writes.put(place(statement), () => encode({ envelope: statement.envelope, received }))
     for (const gone of evicted) this.#forget(gone)
     writes.put(`window/${statement.author}`, () => this.windows.save(statement.author))
-    if (change === 'raised' || change === 'refreshed' || change === 'cleared')
+    if (statement.kind === 'manifest') this.#vouchers.changed(statement.author)
+    else if (change === 'raised' || change === 'refreshed' || change === 'cleared')
       emit({ type: 'record', change, record: this.record(statement, received) })
     return change
   }
@@ -220,39 +269,32 @@ export class Ledger {
     if (statement.kind !== 'alive') return
     entry.left = statement.op === 'clear'
     const body = aliveBody.safeParse(statement.body)
-    if (body.success) Object.assign(entry, { addresses: body.data.addresses, version: body.data.version })
+    if (body.success) {
+      const { addresses, version, admin, ring } = body.data
+      Object.assign(entry, { addresses, version, adminSeq: Math.max(entry.adminSeq, admin), ringHeld: ring })
+    }
     writes.put(`member/${statement.author}`, () => directory.save(entry))
   }
 
-  #keepEvidence(second: Statement): void {
-    const { count, log, writes, directory } = this.#options
-    const sameNumber = (s: Statement) => s.epoch === second.epoch && s.seq === second.seq
-    const first = [...this.live.of(second.author)].find((held) => sameNumber(held.statement))?.statement
-    if (this.#evidence >= limits.equivocations) {
-      count('evidence-full')
-      return
-    }
-    this.#evidence += 1
-    const name = directory.get(second.author)?.certificate.name
-    log.warn(
-      `${name} (${second.author}) has signed two statements under one number, ${second.epoch}.${second.seq}: its key is copied or it lies`,
-    )
-    const both = [second.envelope, ...(first === undefined ? [] : [first.envelope])]
-    writes.put(`evidence/${second.author}/${second.epoch}/${second.seq}`, encode(both))
+  #prove(second: Statement): void {
+    this.#evidence.equivocation(second, this.live.rival(second))
+  }
+
+  /** Of two statements under one number every host keeps the same one. */
+  #outdo(second: Statement): void {
+    this.#options.count('equivocation')
+    const first = this.live.rival(second)
+    this.#evidence.equivocation(second, first)
+    if (first !== undefined && slot(first) !== slot(second) && this.live.drop(first))
+      this.#gone({ statement: first, received: this.#options.now() })
   }
 
   #forget(statement: Statement): void {
+    if (statement.kind === 'manifest') this.#vouchers.changed(statement.author)
     this.#options.writes.del(place(statement))
   }
-
-  #orDrop(key: string, load: () => void): void {
-    try {
-      load()
-    } catch (error) {
-      if (because(error) !== 'expired') this.#options.count('kept-damaged')
-      this.#options.writes.del(key)
-    }
-  }
 }
+
+const isRecord = ({ op, kind }: Statement): boolean => op !== 'clear' && kind !== 'manifest'
 
 const place = (statement: Statement): string => `record/${statement.author}/${slot(statement)}`

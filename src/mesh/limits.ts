@@ -19,16 +19,31 @@ export const limits = {
   tokenAddresses: 3,
   /** Invites that have not run out, used ones included (they are kept to be able to say "used"). */
   invites: 64,
+  /** Keys that open connections at one time. */
   ringKeys: 3,
+  /** A removed key still opens a connection on which the newer one is asked for. */
+  keyRecovery: 30 * day,
+  /** Connections whose hello is not done yet. */
+  pendingPeers: 64,
+  /** Hosts that have asked to be let in and wait for an operator. */
+  applications: 64,
+  /** IP addresses whose handshakes are counted. */
+  handshakeAddresses: 4096,
+  adminStreams: 8,
   equivocations: 256,
   /** Sequence numbers remembered behind the highest one. */
   window: 64,
   adminEntries: 4096,
   adminEntryBytes: 4096,
+  checkpointBytes: 384 * 1024,
+  /** The issuer sums the admin log up after this many entries. */
+  checkpointEvery: 256,
   helloBytes: 1 << 20,
   enrolBytes: 4 << 20,
   syncMessageBytes: 1 << 20,
   syncBatchBytes: 65_536,
+  /** Records that can never be valid, in one sync, before it is broken off. */
+  syncBad: 16,
   syncStreams: 4,
   askStreams: 16,
   certificatesAsked: 64,
@@ -50,7 +65,26 @@ export const rates = {
   semaphore: { perMinute: 10, burst: 30 },
   digest: { perMinute: 60, burst: 600 },
   alive: { perMinute: 5, burst: 10 },
+  manifest: { perMinute: 5, burst: 20 },
 } as const
+
+/** Inbound connections of one IP address that have not led to a member: a stranger has these tries, then waits. */
+export const handshakes = { perMinute: 30, burst: 128 } as const
+
+/**
+ * What a forwarder may send that is refused: 10 times what an author may say, since each honest one has its own idea of who is
+ * over rate. Then it is kept out, twice as long each time, until it has behaved for an hour.
+ */
+export const misdeeds = {
+  perMinute: 100,
+  burst: 300,
+  firstBan: minute,
+  longestBan: 30 * minute,
+  forgottenAfter: hour,
+} as const
+
+/** Questions of one peer (admin log, certificates, renewals, syncs, other rooms' questions together). */
+export const questions = { perMinute: 240, burst: 400, names: limits.members } as const
 
 /** What the operation of a host depends on in time. Tests and simulations shorten some. */
 export interface Timing {
@@ -75,6 +109,10 @@ export interface Timing {
   seen: number
   /** Every so often a member outside the chosen neighbours is dialled: joins halves that lost one another. */
   wander: number
+  /** Between attempts at renewing a certificate that is due. */
+  renew: number
+  /** How long an operator's command waits for the members to have it. */
+  acknowledge: number
 }
 
 export const timing: Timing = {
@@ -93,6 +131,8 @@ export const timing: Timing = {
   exchange: 30 * second,
   seen: 12 * minute,
   wander: 5 * minute,
+  renew: 10 * minute,
+  acknowledge: 5 * second,
 }
 
 /** Up to this many members everyone is connected to everyone. */
@@ -105,6 +145,8 @@ export const protocols = {
   hello: '/lymph/hello/1',
   sync: '/lymph/sync/1',
   certificates: '/lymph/certs/1',
+  admin: '/lymph/admin/1',
+  renew: '/lymph/renew/1',
   enrol: '/lymph/enrol/1',
   ask: (name: string) => `/lymph/ask/${name}/1`,
 } as const

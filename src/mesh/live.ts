@@ -3,7 +3,7 @@
  * alone sets. Merging commutes and repeats do nothing, so in whatever order statements arrive the state is the same.
  * A clear stays as a tombstone until nothing it cleared could come back.
  */
-import { concat, fromString, sha256 } from './codec.ts'
+import { compare } from './codec.ts'
 import { type Statement, sameStatement } from './envelope.ts'
 import { limits } from './limits.ts'
 
@@ -14,15 +14,18 @@ export interface Held {
 
 export type Change = 'raised' | 'refreshed' | 'cleared' | 'none' | 'superseded' | 'duplicate' | 'capped'
 
-/** Does `a` come after `b` in its author's order? */
-export const later = (a: Statement, b: Statement): boolean =>
-  a.epoch > b.epoch || (a.epoch === b.epoch && a.seq > b.seq)
+/** Does `a` come after `b` in its author's order? Of two under one number the one with the lower hash, on every host the same. */
+export const later = (a: Statement, b: Statement): boolean => {
+  if (a.epoch !== b.epoch) return a.epoch > b.epoch
+  if (a.seq !== b.seq) return a.seq > b.seq
+  return compare(a.hash, b.hash) < 0
+}
 
 export const slot = (s: { kind: string; key: string }): string => `${s.kind}/${s.key}`
 
 interface Author {
   held: Map<string, Held>
-  /** XOR of the digests of what is held: equal sets have equal prints, in whatever order they came. */
+  /** XOR of the hashes of what is held: equal sets have equal prints, in whatever order they came. */
   print: Uint8Array
 }
 
@@ -81,6 +84,25 @@ export class LiveState {
     return { change, evicted }
   }
 
+  /** What stands under the same number and says something else: its author has signed both. */
+  rival(statement: Statement): Statement | undefined {
+    for (const held of this.#authors.get(statement.author)?.held.values() ?? []) {
+      const { epoch, seq } = held.statement
+      if (epoch === statement.epoch && seq === statement.seq && !sameStatement(held.statement, statement))
+        return held.statement
+    }
+    return undefined
+  }
+
+  /** Takes one statement out. False where it does not stand any more. */
+  drop(statement: Statement): boolean {
+    const author = this.#authors.get(statement.author)
+    const held = author?.held.get(slot(statement))?.statement
+    if (author === undefined || held === undefined || !sameStatement(held, statement)) return false
+    this.#remove(author, held)
+    return true
+  }
+
   /** Takes out what has run out; returns it. */
   sweep(now: number): Held[] {
     if (now < this.#nextExpiry) return []
@@ -132,8 +154,7 @@ export class LiveState {
   }
 }
 
-/** The print of one statement is a digest of its hash, so that nobody can choose it freely. */
+/** The second half of the hash; the first stands in windows and manifests. */
 function xor(print: Uint8Array, hash: Uint8Array): void {
-  const digest = sha256(concat([fromString('print'), hash]))
-  for (let i = 0; i < printBytes; i++) print[i] = (print[i] as number) ^ (digest[i] as number)
+  for (let i = 0; i < printBytes; i++) print[i] = (print[i] as number) ^ (hash[printBytes + i] as number)
 }

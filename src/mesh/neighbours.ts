@@ -66,6 +66,19 @@ export class Neighbours {
     this.#waits.delete(peer)
   }
 
+  /** Resolves when the member is connected and has greeted this host. Throws where it cannot be reached. */
+  async reach(peer: string): Promise<void> {
+    const { admitted, directory, timing } = this.#options
+    const entry = directory.get(peer)
+    const until = performance.now() + 2 * timing.dial
+    while (!admitted(peer)) {
+      if (entry === undefined || performance.now() > until) throw new Error('it cannot be reached')
+      if (!this.#dialling.has(peer) && (this.#waits.get(peer)?.until ?? 0) < performance.now())
+        this.#dial(entry)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+
   tick(): void {
     const { admitted } = this.#options
     const clock = performance.now()

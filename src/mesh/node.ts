@@ -1,6 +1,8 @@
 /** A running member: the parts of this room put together. `openMesh` hands out its face, tests and simulations take it whole. */
-
-import { askOn, serveOn } from './ask.ts'
+import { Administration } from './administration.ts'
+import type { AdminStatement } from './adminstate.ts'
+import { type AskBounds, askOn, serveOn } from './ask.ts'
+import { Authority } from './authority.ts'
 import { Certificates } from './certificates.ts'
 import type { Directory, Entry } from './directory.ts'
 import { because, MeshError } from './errors.ts'
@@ -14,18 +16,24 @@ import type {
   MeshEvent,
   MeshRecord,
   MeshStatus,
+  Operator,
   RecordKind,
   RequestHandler,
 } from './interface.ts'
 import { Invites } from './invites.ts'
-import { aliveKey, Ledger } from './ledger.ts'
-import { limits, protocols, type Timing, topic, timing as usual } from './limits.ts'
+import { Ledger } from './ledger.ts'
+import { questions as asked, protocols, type Timing, topic, timing as usual } from './limits.ts'
 import { Neighbours } from './neighbours.ts'
+import { operatorOf } from './operator.ts'
 import type { OpenOptions, Parts } from './options.ts'
+import { Quota } from './quota.ts'
+import { Relations } from './relations.ts'
+import { Renewal } from './renewal.ts'
 import { Roster } from './roster.ts'
 import { sideOf } from './side.ts'
+import { Speaker } from './speaker.ts'
+import { type Gauged, gaugesOf } from './status.ts'
 import { Synchroniser } from './synchroniser.ts'
-import type { Writes } from './writes.ts'
 
 export class MeshNode implements Mesh {
   readonly identity: Identity
@@ -34,61 +42,102 @@ export class MeshNode implements Mesh {
   readonly ledger: Ledger
   readonly admission: Admission
   readonly synchroniser: Synchroniser
+  readonly administration: Administration
+  readonly renewal: Renewal
+  readonly operator: Operator
+  readonly #parts: Parts
+  readonly #gauged: Omit<Gauged, 'now' | keyof Parts>
   readonly #roster: Roster
+  readonly #relations: Relations
+  readonly #speaker: Speaker
   readonly #neighbours: Neighbours
   readonly #invites: Invites
-  readonly #writes: Writes
+  readonly #certificates: Certificates
+  readonly #questions = new Quota(asked)
   readonly #options: OpenOptions
   readonly #timing: Timing
   readonly #now: () => number
-  readonly #counters: Map<string, number>
   readonly #listeners: ((event: MeshEvent) => void)[] = []
   readonly #timers: NodeJS.Timeout[] = []
   #stopping: Promise<void> | undefined
 
   constructor(parts: Parts) {
-    const { options, identity, host, directory, writes, counters, epoch } = parts
+    const { options, identity, host, directory, writes, counters, epoch, manners, gate } = parts
     const { log, keyValue: store, version } = options
+    this.#parts = parts
     this.#options = options
     this.identity = identity
     this.host = host
     this.directory = directory
-    this.#writes = writes
-    this.#counters = counters
     this.#timing = { ...usual, ...options.timing }
     this.#now = options.now ?? Date.now
     const self = identity.peer
     const now = this.#now
     const timing = this.#timing
     const random = options.random ?? Math.random
-    const deny = options.deny ?? (() => false)
+    const deny = (peer: string) => options.deny?.(peer) === true || manners.banned(peer, now())
     const count = (reason: string) => void counters.set(reason, (counters.get(reason) ?? 0) + 1)
     const admitted = (peer: string) => this.admission.admitted(peer)
+    const peers = () => this.admission.peers()
     const emit = (event: MeshEvent) => this.#emit(event)
-    const common = { host, identity, directory, writes, self, version, timing, now, random, log, count, emit }
+    const clock = { now, random, timing }
+    const common = { host, identity, directory, writes, self, version, log, count, emit, gate, ...clock }
     this.#roster = new Roster({ ...common, admitted })
     const learnt = (entry: Entry) => this.#roster.learnt(entry)
-    const certificates = new Certificates({ ...common, learnt })
-    const seek = (author: string, from: string) => certificates.seek(author, from)
+    this.#certificates = new Certificates({ ...common, learnt })
+    const seek = (author: string, from: string) => this.#certificates.seek(author, from)
     this.ledger = new Ledger({ ...common, epoch, seek })
     this.#neighbours = new Neighbours({ ...common, admitted, deny })
+    this.#relations = new Relations({
+      ...common,
+      quiet: options.quiet === true,
+      manners,
+      roster: this.#roster,
+      neighbours: this.#neighbours,
+      parts: () => this,
+      sayAlive: () => this.#speaker.sayAlive(),
+    })
+    const relations = this.#relations
+    const ruled = (statements: AdminStatement[]) => relations.ruled(statements)
+    this.administration = new Administration({ ...common, peers, ruled })
+    const { administration } = this
     this.admission = new Admission({
       ...common,
-      admitted: (entry, initiator) => this.#met(entry, initiator),
+      administration,
+      admitted: (entry, initiator) => relations.met(entry, initiator),
       gone: (peer) => this.#neighbours.lost(peer),
-      ruled: () => this.#enforce(),
+      recovering: (entry) => void relations.recover(entry),
     })
     const side = sideOf({ ...common, ledger: this.ledger, learnt })
-    const peers = () => this.admission.peers()
-    this.synchroniser = new Synchroniser({ ...common, side, peers, admitted, taken: () => side.taken })
+    const may = (peer: string) => this.#mayAsk(peer)
+    const taken = () => side.taken
+    this.synchroniser = new Synchroniser({ ...common, side, peers, admitted, may, taken })
+    const { ledger, synchroniser } = this
+    this.#speaker = new Speaker({ ...common, options, ledger, administration, synchroniser })
     const listen = options.enrolListen ?? enrolListen(options.listen)
     this.#invites = new Invites({ ...common, store, listen, learnt })
-    void certificates.serve(admitted)
-    validateGossip({ ...common, ledger: this.ledger, admitted })
+    const reach = (peer: string) => this.#neighbours.reach(peer)
+    const issue = (entries: Uint8Array[]) => administration.issue(entries)
+    this.renewal = new Renewal({ ...common, reach, learnt, issue })
+    const authority = new Authority({ ...common, administration })
+    this.operator = operatorOf({ authority, renewal: this.renewal, invites: this.#invites })
+    const [neighbours, invites, questions] = [this.#neighbours, this.#invites, this.#questions]
+    this.#gauged = {
+      ledger,
+      synchroniser,
+      admission: this.admission,
+      invites,
+      neighbours,
+      questions,
+      relations,
+    }
+    const refused = (peer: string, reason: string) => relations.refused(peer, reason)
+    validateGossip({ ...common, ledger: this.ledger, admitted, refused })
   }
 
   async start(): Promise<void> {
-    const { identity, directory, host } = this
+    const { identity, directory, host, admission } = this
+    const quiet = this.#options.quiet === true
     const own = directory.learn({ credential: identity.certificate.credential, addresses: [] }, this.#now())
     if (own === undefined)
       throw new MeshError(
@@ -96,32 +145,34 @@ export class MeshNode implements Mesh {
         `the certificate of ${identity.name} has expired; get an invite from a host of the mesh, leave and join again`,
       )
     await this.ledger.load(this.#options.keyValue)
-    await this.admission.serve()
-    if (this.#options.quiet !== true) await this.synchroniser.serve()
+    const mayAsk = (peer: string) => this.#mayAsk(peer)
+    const recovers = (peer: string) => admission.mayRecover(peer) && this.#questions.take(peer, this.#now())
+    await Promise.all([
+      admission.serve(),
+      this.administration.serve(recovers),
+      this.renewal.serve(recovers),
+      this.#certificates.serve(mayAsk),
+      ...(quiet ? [] : [this.synchroniser.serve()]),
+    ])
     await startHost(host, this.#options.listen)
     host.services.pubsub.subscribe(topic)
-    own.entry.addresses = this.#alive().addresses
+    own.entry.addresses = this.#speaker.alive().addresses
     try {
-      if (identity.issuer !== undefined && this.#options.quiet !== true) await this.#invites.start()
+      if (identity.issuer !== undefined && !quiet) await this.#invites.start()
     } catch (error) {
       this.#warn('invites cannot be honoured now', error)
     }
-    this.#every(this.#timing.sweep, () => this.#tick())
-    if (this.#options.quiet !== true) {
-      const alive = () =>
-        this.#say('alive', aliveKey, this.#alive(), this.#timing.silent).then(() => undefined)
-      this.#every(
-        this.#timing.alive,
-        () => void alive().catch((error) => this.#options.log.warn(because(error))),
-      )
-      await alive()
+    this.#timers.push(setInterval(() => this.#tick(), this.#timing.sweep))
+    if (!quiet) {
+      this.#timers.push(setInterval(() => void this.#speaker.sayAlive(), this.#timing.alive))
+      await this.#speaker.sayAlive()
     }
     this.#neighbours.start()
-    if (this.#options.quiet !== true) this.synchroniser.start()
+    if (!quiet) this.synchroniser.start()
   }
 
-  status(): MeshStatus & { gauges: Record<string, number> } {
-    const { identity, admission, ledger } = this
+  status(): MeshStatus {
+    const { identity, admission } = this
     return {
       id: identity.id,
       peer: identity.peer,
@@ -130,17 +181,8 @@ export class MeshNode implements Mesh {
       members: this.#roster.size,
       connected: admission.peers().length,
       certificateExpires: identity.certificate.notAfter,
-      refused: Object.fromEntries(this.#counters),
-      gauges: {
-        ...ledger.gauges,
-        pendingPeers: admission.pending,
-        pendingWrites: this.#writes.pending,
-        dialling: this.#neighbours.dialling,
-        invites: this.#invites.outstanding,
-        known: this.directory.size,
-        adminEntries: identity.admin.head().seq,
-        syncBytesSent: this.synchroniser.bytesSent,
-      },
+      refused: Object.fromEntries(this.#parts.counters),
+      gauges: gaugesOf({ ...this.#parts, ...this.#gauged, now: this.#now() }),
     }
   }
 
@@ -152,13 +194,13 @@ export class MeshNode implements Mesh {
     return this.ledger.records(kind)
   }
 
-  async publish(kind: RecordKind, key: string, body: unknown, ttlMs: number): Promise<MeshRecord> {
-    return this.#say(kind, key, body, ttlMs)
+  publish(kind: RecordKind, key: string, body: unknown, ttlMs: number, weight?: number): Promise<MeshRecord> {
+    return this.#speaker.say(kind, key, body, ttlMs, { weight })
   }
 
   async clear(kind: RecordKind, key: string): Promise<void> {
     if (this.ledger.own().some((s) => s.kind === kind && s.key === key))
-      await this.#say(kind, key, null, 1, true)
+      await this.#speaker.say(kind, key, null, 1, { clear: true })
   }
 
   onEvent(listener: (event: MeshEvent) => void): void {
@@ -170,23 +212,16 @@ export class MeshNode implements Mesh {
       this.host,
       protocols.ask(name),
       { ...bounds, timeoutMs: this.#timing.exchange },
-      (peer) => this.admission.admitted(peer),
+      (peer) => this.#mayAsk(peer),
       (request, peer) => handler(request, this.#roster.member(this.directory.get(peer) as Entry)),
     ).catch((error) => this.#warn(`${name} cannot be served`, error))
   }
 
-  request(
-    peer: string,
-    name: string,
-    request: Uint8Array,
-    bounds: { answerBytes: number; timeoutMs: number },
-  ): Promise<Uint8Array> {
-    if (!this.admission.admitted(peer)) {
-      const who = this.directory.get(peer)?.certificate.name ?? peer
-      const why = `${who} is not connected; lymph mesh members shows who is`
-      return Promise.reject(new MeshError('not-connected', why))
-    }
-    return askOn(this.host, protocols.ask(name), peer, request, bounds)
+  request(peer: string, name: string, request: Uint8Array, bounds: AskBounds): Promise<Uint8Array> {
+    if (this.admission.admitted(peer)) return askOn(this.host, protocols.ask(name), peer, request, bounds)
+    const who = this.directory.get(peer)?.certificate.name ?? peer
+    const why = `${who} is not connected; lymph mesh members shows who is`
+    return Promise.reject(new MeshError('not-connected', why))
   }
 
   verify(envelope: Uint8Array): MeshRecord {
@@ -194,17 +229,20 @@ export class MeshNode implements Mesh {
   }
 
   sign(kind: RecordKind, key: string, body: unknown, ttlMs: number): MeshRecord {
-    return this.ledger.record(this.ledger.make(kind, key, body, ttlMs, 'raise'), this.#now())
+    return this.ledger.record(this.ledger.make({ kind, key, body, op: 'raise' }, ttlMs), this.#now())
   }
 
-  invite(options: { name?: string; ttlMs?: number }): Promise<{ token: string; expires: number }> {
+  invite(options: {
+    name?: string
+    ttlMs?: number
+    approve?: boolean
+  }): Promise<{ token: string; expires: number }> {
     return this.#invites.make(options)
   }
 
   /** Takes back what this host has said, tells that it leaves, stops, and puts the identity's files aside. */
   async leave(): Promise<void> {
-    for (const { kind, key } of this.ledger.own()) await this.#say(kind, key, null, 1, true)
-    await this.#say('alive', aliveKey, this.#alive(), limits.leaveLifetime, true)
+    await this.#speaker.leave()
     // Gossip is fire and forget; a sync is not.
     await Promise.all(this.admission.peers().map((peer) => this.synchroniser.with(peer)))
     await this.stop()
@@ -212,6 +250,7 @@ export class MeshNode implements Mesh {
   }
 
   stop(): Promise<void> {
+    this.#speaker.end()
     this.#stopping ??= this.#stop()
     return this.#stopping
   }
@@ -221,75 +260,41 @@ export class MeshNode implements Mesh {
     this.#neighbours.stop()
     this.synchroniser.stop()
     this.admission.stop()
+    this.administration.stop()
     await this.#invites.stop()
     await this.host.stop()
-    await this.#writes.flush()
+    await this.#parts.writes.end()
   }
 
-  async #say(
-    kind: RecordKind,
-    key: string,
-    body: unknown,
-    ttlMs: number,
-    clear = false,
-  ): Promise<MeshRecord> {
-    if (this.#stopping !== undefined) throw new MeshError('stopped', 'this host has left or is stopping')
-    const statement = this.ledger.say(kind, key, body, ttlMs, clear)
-    const sent = this.host.services.pubsub.publish(topic, statement.envelope)
-    // What gossip could not send is kept, and the next sync carries it.
-    await sent.catch((error) => this.#warn('gossip', error))
-    this.synchroniser.published()
-    await this.#writes.flush()
-    return this.ledger.record(statement, Math.round(this.#now()))
-  }
-
-  #alive(): { addresses: string[]; version: string } {
-    const addresses = this.#options.listen.length === 0 ? [] : reachable(this.host)
-    return { addresses, version: this.#options.version }
-  }
-
-  #met(entry: Entry, initiator: boolean): void {
-    const { peer } = entry.certificate
-    const others = this.admission.peers().length - 1
-    this.directory.heard(entry, this.#now())
-    this.#roster.learnt(entry)
-    this.#neighbours.met(peer, others)
-    if (this.#options.quiet !== true) this.synchroniser.greeted(peer, initiator)
-  }
-
-  /** The admin log has said something new: whoever is revoked by it is cut off now. */
-  #enforce(): void {
-    for (const entry of this.directory.entries())
-      if (this.directory.state(entry, this.#now()) === 'revoked') {
-        this.admission.cut(entry.certificate.peer)
-        this.#roster.tell(entry)
-      }
+  #mayAsk(peer: string): boolean {
+    return this.admission.admitted(peer) && this.#questions.take(peer, this.#now())
   }
 
   #tick(): void {
     this.ledger.sweep()
+    this.ledger.audit()
+    this.#speaker.vouch()
     this.#roster.tellAll()
+    if (this.#options.quiet === true) return
+    this.#relations.hear(this.host)
+    this.renewal.tick()
     if (this.identity.issuer !== undefined)
       this.#invites.sweep().catch((error) => this.#warn('invites', error))
   }
 
   #emit(event: MeshEvent): void {
-    const author = event.type === 'record' && event.record.kind === 'alive' && event.record.peer
+    const author = event.type === 'record' && event.record.kind === 'alive' ? event.record.peer : undefined
     for (const listener of this.#listeners)
       try {
         listener(event)
       } catch (error) {
         this.#warn('a listener to mesh events failed', error)
       }
-    const entry = author ? this.directory.get(author) : undefined
-    if (entry !== undefined) this.#roster.tell(entry)
+    const entry = author === undefined ? undefined : this.directory.get(author)
+    if (entry !== undefined) this.#relations.heard(entry)
   }
 
   #warn(what: string, error: unknown): void {
     this.#options.log.warn(`${what}: ${because(error)}`)
-  }
-
-  #every(ms: number, work: () => void): void {
-    this.#timers.push(setInterval(work, ms))
   }
 }

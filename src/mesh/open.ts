@@ -4,12 +4,15 @@ import type { KeyValue } from '#store'
 import { decode, encode } from './codec.ts'
 import { Directory } from './directory.ts'
 import { because, MeshError } from './errors.ts'
+import { Gate } from './gate.ts'
 import { checkAddresses, createMeshHost, onMemory } from './host.ts'
 import { type Identity, readIdentity } from './identity.ts'
 import type { Mesh } from './interface.ts'
 import { timing as usual } from './limits.ts'
+import { Manners } from './manners.ts'
 import { MeshNode } from './node.ts'
 import type { OpenOptions } from './options.ts'
+import { openers } from './ring.ts'
 import { Writes } from './writes.ts'
 
 /** A store that fails is spoken of once in this many ms. */
@@ -47,10 +50,16 @@ export async function openNode(options: OpenOptions): Promise<MeshNode> {
   })
   await loadDirectory(directory, identity, store, now(), counters)
 
-  const denied = (peer: string) => {
-    const entry = directory.get(peer)
-    return deny(peer) || identity.admin.revoked(peer, entry?.certificate.serial ?? '')
-  }
+  const manners = new Manners()
+  const gate = new Gate({
+    now,
+    denied: (peer) => {
+      const serial = directory.get(peer)?.certificate.serial ?? ''
+      return deny(peer) || manners.banned(peer, now()) || identity.admin.revoked(peer, serial)
+    },
+    recovers: (id) => identity.admin.rules(now()).recover.includes(id),
+    count: (reason) => void counters.set(reason, (counters.get(reason) ?? 0) + 1),
+  })
   const host = await createMeshHost(
     {
       key: identity.node,
@@ -58,15 +67,13 @@ export async function openNode(options: OpenOptions): Promise<MeshNode> {
       listen,
       memory:
         options.transport === undefined ? usesMemory(options, identity) : options.transport === 'memory',
-      ring: () => identity.ring,
-      gater: {
-        denyDialPeer: (peer) => denied(peer.toString()),
-        denyInboundEncryptedConnection: (peer) => denied(peer.toString()),
-      },
+      ring: () => openers(identity.ring, identity.admin.rules(now())),
+      opened: (connection, keyId) => gate.opened(connection, keyId),
+      gater: gate.gater,
     },
     { score: (peer) => (parts.node?.admission.admitted(peer) === true ? 0 : -60), seen: timing.seen },
   )
-  const node = new MeshNode({ options, identity, host, directory, writes, counters, epoch })
+  const node = new MeshNode({ options, identity, host, directory, writes, counters, epoch, gate, manners })
   parts.node = node
   await node.start()
   return node

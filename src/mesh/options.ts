@@ -1,9 +1,11 @@
 /** What a host is opened with. */
 import type { KeyValue } from '#store'
 import type { Directory } from './directory.ts'
+import type { Gate } from './gate.ts'
 import type { MeshHost } from './host.ts'
 import type { Identity } from './identity.ts'
 import type { Timing } from './limits.ts'
+import type { Manners } from './manners.ts'
 import type { Writes } from './writes.ts'
 
 export interface MeshLog {
@@ -42,4 +44,6 @@ export interface Parts {
   writes: Writes
   counters: Map<string, number>
   epoch: number
+  gate: Gate
+  manners: Manners
 }

@@ -67,8 +67,11 @@ class BoxedConnection extends AbstractMultiaddrConnection {
   }
 }
 
-/** `keys` is asked at every connection; its first key is the one to dial with. */
-export function pskRing(keys: () => RingKey[]): () => ConnectionProtector {
+/** `keys` is asked at every connection; its first key is the one to dial with. `opened` hears which key a dialler used. */
+export function pskRing(
+  keys: () => RingKey[],
+  opened: (connection: MultiaddrConnection, keyId: string) => void = () => undefined,
+): () => ConnectionProtector {
   return () => ({
     async protect(plain, options) {
       // Only ever called with a transport's connection, whatever the type says.
@@ -90,6 +93,7 @@ export function pskRing(keys: () => RingKey[]): () => ConnectionProtector {
       const probe = (await stream.read({ bytes: greeting.length, signal })).subarray()
       const found = ring.find(({ key }) => equals(xsalsa20(remote, key).update(probe), greeting))
       if (found === undefined) throw new Error('no key of the ring opens this connection')
+      opened(connection, found.id)
       // The probe goes back to the head of what is still encrypted; unwrap has queued the rest already.
       const below = stream.unwrap()
       below.unshift(probe)

@@ -1,10 +1,11 @@
 /** What sync sees of a host: its directory and its ledger. */
 import { setImmediate } from 'node:timers/promises'
 import type { Directory, Entry } from './directory.ts'
-import { MeshError } from './errors.ts'
 import type { Ledger } from './ledger.ts'
 import type { Side } from './sync.ts'
 import type { Writes } from './writes.ts'
+
+const pendingAtMost = 2000
 
 export interface SideOptions {
   directory: Directory
@@ -26,10 +27,13 @@ export function sideOf({
     taken: 0,
     vector() {
       ledger.sweep()
-      return [...directory.entries()].map((entry) => {
-        const { peer } = entry.certificate
-        return { peer, certificate: entry.print, records: ledger.live.print(peer) }
-      })
+      // Whoever is revoked is so on both sides, the hello saw to that; what each still holds of it is its own affair.
+      return [...directory.entries()]
+        .filter((entry) => directory.objection(entry, now()) === undefined)
+        .map((entry) => {
+          const { peer } = entry.certificate
+          return { peer, certificate: entry.print, records: ledger.live.print(peer) }
+        })
     },
     *standing(author: string) {
       for (const { statement } of ledger.live.of(author)) yield statement
@@ -44,15 +48,12 @@ export function sideOf({
     },
     async take(envelope: Uint8Array) {
       const verdict = await ledger.receive(envelope, 'sync', '')
-      if (verdict.result === 'reject')
-        throw new MeshError(
-          'bad-record',
-          `the other side sent a record that can never hold: ${verdict.reason}`,
-        )
       if (verdict.result === 'accept') side.taken += 1
+      return verdict.result !== 'reject'
     },
     async settled() {
-      await writes.flush()
+      // The disk is waited for only where it falls behind: what is not written comes again with the next sync.
+      if (writes.pending > pendingAtMost) await writes.flush()
       // A batch is some 50 ms of signatures; whoever else waits for this process has a turn.
       await setImmediate()
     },

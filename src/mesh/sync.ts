@@ -10,11 +10,12 @@ import { z } from 'zod'
 import { bytes, someBytes } from './certificate.ts'
 import { compare, concat, decode, encode, equals, fromString, sha256 } from './codec.ts'
 import { type KnownMember, knownMembers } from './directory.ts'
-import type { RecordKind } from './interface.ts'
+import type { StatementKind } from './envelope.ts'
 import { limits } from './limits.ts'
 
 export interface Numbered {
-  kind: RecordKind
+  kind: StatementKind
+  weight?: number | undefined
   author: string
   epoch: number
   seq: number
@@ -28,8 +29,8 @@ export interface Side {
   standing(author: string): Iterable<Numbered>
   member(peer: string): KnownMember | undefined
   learn(member: KnownMember): void
-  /** Takes a record in. Throws where it can never be valid: the other side is lying or broken. */
-  take(envelope: Uint8Array): Promise<void>
+  /** Takes a record in. False where it can never be valid. */
+  take(envelope: Uint8Array): Promise<boolean>
   /** Called after each batch: resolves when it is safe to take more. */
   settled(): Promise<void>
 }
@@ -45,6 +46,7 @@ const shapes = {
   have: z.tuple([z.literal('have'), bytes(32)]),
   equalOrVector: z.union([
     z.tuple([z.literal('equal')]),
+    z.tuple([z.literal('later')]),
     z.tuple([z.literal('vector'), z.array(z.tuple([peer, bytes(8), bytes(16)])).max(limits.members)]),
   ]),
   numbers: z.tuple([z.literal('numbers'), numbers, z.array(peer).max(membersAtOnce()), members]),
@@ -81,7 +83,7 @@ export function initiate(side: Side): Session {
     const next = reader(incoming)
     yield encode(['have', stateHash(side)])
     const reply = await next(shapes.equalOrVector)
-    if (reply[0] === 'equal') return
+    if (reply[0] !== 'vector') return
     const mine = new Map(side.vector().map((v) => [v.peer, v]))
     const differ: string[] = []
     const wanted: string[] = []
@@ -116,6 +118,14 @@ export function initiate(side: Side): Session {
   }
 }
 
+/** The side that was asked, and has enough to do: the other comes back. */
+export function postpone(): Session {
+  return async function* (incoming) {
+    await reader(incoming)(shapes.have)
+    yield encode(['later'])
+  }
+}
+
 /** The side that was asked. */
 export function respond(side: Side): Session {
   return async function* (incoming) {
@@ -147,13 +157,15 @@ function reader(incoming: Incoming) {
 }
 
 async function takeRecords(side: Side, next: ReturnType<typeof reader>): Promise<void> {
-  for (let taken = 0; ; ) {
+  for (let taken = 0, bad = 0; ; ) {
     const message = await next(shapes.recordsOrDone)
     if (message[0] === 'done') return
     taken += message[1].length
     // No honest host holds more, and none stops on its own that does not mean to end.
     if (taken > limits.recordsInAll) throw new Error('more records than a mesh can hold')
-    for (const envelope of message[1]) await side.take(envelope)
+    for (const envelope of message[1]) if (!(await side.take(envelope))) bad += 1
+    // An author may have talked an honest host into holding some (vouchers.ts); many are the host's own doing.
+    if (bad > limits.syncBad) throw new Error('many records that can never hold')
     await side.settled()
   }
 }
@@ -198,8 +210,16 @@ function difference(side: Side, theirs: Numbers): { lackHere: Numbers; lackThere
   const lackThere: Numbered[] = []
   for (const [author, epochs] of theirs) {
     const there = ids(epochs)
-    for (const record of side.standing(author))
-      if (!there.delete(`${record.epoch}.${record.seq}`)) lackThere.push(record)
+    const lacks: Numbered[] = []
+    const all = [...side.standing(author)]
+    for (const record of all) if (!there.delete(`${record.epoch}.${record.seq}`)) lacks.push(record)
+    if (there.size === 0 && lacks.length === 0) {
+      // The same numbers, yet not the same: somewhere the author has said two things under one. Each shows all it has.
+      lackThere.push(...all)
+      lackHere.push([author, epochs])
+      continue
+    }
+    lackThere.push(...lacks)
     if (there.size === 0) continue
     const wanted = [...there].map((id) => {
       const [epoch, seq] = id.split('.').map(Number) as [number, number]
@@ -220,11 +240,14 @@ function pick(side: Side, wants: Numbers): Numbered[] {
   return out
 }
 
-const urgency: Record<RecordKind, number> = { semaphore: 0, alive: 1, digest: 2 }
+const urgency: Record<StatementKind, number> = { semaphore: 2, manifest: 1, alive: 3, digest: 4 }
+/** What its author says matters goes before the manifests, which go before all that they vouch for. */
+const rank = ({ kind, weight }: Numbered): number =>
+  kind === 'semaphore' && weight ? -weight : urgency[kind]
 
 /** 64 KiB at a time, what matters most first, then the newest: a sync that is cut short has carried the most. */
 function* batches(records: Numbered[]): Generator<Uint8Array> {
-  records.sort((a, b) => urgency[a.kind] - urgency[b.kind] || b.epoch - a.epoch || b.seq - a.seq)
+  records.sort((a, b) => rank(a) - rank(b) || b.epoch - a.epoch || b.seq - a.seq)
   let batch: Uint8Array[] = []
   let size = 0
   for (const { envelope } of records) {

@@ -6,7 +6,7 @@ import { pipe } from 'it-pipe'
 import { because } from './errors.ts'
 import { connectionTo } from './host.ts'
 import { limits, protocols, type Timing } from './limits.ts'
-import { initiate, respond, type Side } from './sync.ts'
+import { initiate, postpone, respond, type Side } from './sync.ts'
 
 export interface SynchroniserOptions {
   host: Libp2p
@@ -17,6 +17,8 @@ export interface SynchroniserOptions {
   /** Admitted peers. */
   peers(): string[]
   admitted(peer: string): boolean
+  /** Is it admitted, and has it not asked too often? */
+  may(peer: string): boolean
   count(reason: string): void
   /** How many records were taken in so far: growth during a sync is news for others. */
   taken(): number
@@ -40,6 +42,10 @@ export class Synchroniser {
 
   constructor(options: SynchroniserOptions) {
     this.#options = options
+  }
+
+  get running(): number {
+    return this.#busy.size + this.#answering.size
   }
 
   async serve(): Promise<void> {
@@ -108,16 +114,16 @@ export class Synchroniser {
   }
 
   async #answer(stream: Stream, connection: Connection): Promise<void> {
-    const { admitted, side, self, count, log, timing } = this.#options
+    const { admitted, may, side, self, count, log, timing } = this.#options
     const peer = connection.remotePeer.toString()
-    if (!admitted(peer)) {
-      count('pending')
+    if (!may(peer)) {
+      count(admitted(peer) ? 'questions' : 'pending')
       stream.abort(new Error('not a member'))
       return
     }
     // Two that begin at once would send everything twice: the lower PeerId's turn goes on.
     if (this.#answering.size >= limits.syncStreams || (this.#busy.has(peer) && self < peer)) {
-      stream.abort(new Error('not now'))
+      await this.#run(stream, postpone(), peer, AbortSignal.timeout(timing.hello)).catch(() => undefined)
       return
     }
     this.#answering.add(peer)

@@ -45,7 +45,7 @@ export class Windows {
       window = { epoch, highest: 0, seen: new Map() }
       this.#windows.set(author, window)
     }
-    if (epoch < window.epoch || seq <= window.highest - limits.window || window.seen.has(seq)) return
+    if (epoch < window.epoch || seq <= window.highest - limits.window) return
     window.seen.set(seq, hash.slice(0, 8))
     if (seq <= window.highest) return
     window.highest = seq

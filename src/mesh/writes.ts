@@ -12,6 +12,7 @@ export class Writes {
   readonly #failed: (error: unknown) => void
   #pending = new Map<string, Value>()
   #running: Promise<void> | undefined
+  #ended = false
 
   /** `failed` hears of every batch that could not be written. */
   constructor(store: KeyValue, failed: (error: unknown) => void) {
@@ -38,11 +39,20 @@ export class Writes {
     await this.#running
   }
 
+  /** Writes what is left, once more; what is asked for afterwards is not written: the store is about to close. */
+  async end(): Promise<void> {
+    await this.flush()
+    this.#ended = true
+    this.#pending.clear()
+    await this.#running
+  }
+
   get pending(): number {
     return this.#pending.size
   }
 
   #add(key: string, value: Value): void {
+    if (this.#ended) return
     this.#pending.set(key, value)
     queueMicrotask(() => this.#run())
   }

@@ -61,6 +61,84 @@ test('through the daemon', async () => {
   assert.equal((await mesh(['leave'])).code, 0)
 })
 
+test('what an operator does: through the daemon, said with who followed, exit 4 where not all did', async () => {
+  const key = (id: string, state: string) => ({ id, state, since: Date.now(), holders: 2, members: 3 })
+  const waiting = {
+    fingerprint: '1111-2222-3333-4444-5555',
+    name: 'web-2',
+    peer: 'y',
+    asked: Date.now(),
+    expires: 1e12,
+  }
+  const all = { acknowledged: ['b', 'c'], missing: [] }
+  await using daemon = await fakeDaemon({
+    'GET /mesh/applications': [waiting],
+    'POST /mesh/approve': waiting,
+    'POST /mesh/revoke': { name: 'web-2', peer: 'y', acknowledged: ['b'], missing: ['c\u001b[31m'] },
+    'POST /mesh/renew': { expires: 1e12 },
+    'POST /mesh/renew/issuer': { expires: 1e12 },
+    'GET /mesh/keys': [key('aaaaaaaaaaaaaaaa', 'used')],
+    'POST /mesh/keys/install': { id: 'bbbbbbbbbbbbbbbb', ...all },
+    'POST /mesh/keys/use': { id: 'bbbbbbbbbbbbbbbb', acknowledged: ['b'], missing: ['c'] },
+    'POST /mesh/keys/remove': { id: 'aaaaaaaaaaaaaaaa', ...all },
+  })
+  const mesh = (args: string[], input = '') => lymph(['mesh', ...args, '--state', daemon.state], { input })
+  const last = () => ({ ...daemon.requests.at(-1), body: JSON.parse(daemon.requests.at(-1)?.body || '{}') })
+  assert.match((await mesh(['approve'])).out, /^1111-2222-3333-4444-5555 +web-2 /m)
+  assert.match((await mesh(['approve', waiting.fingerprint])).out, /^web-2 may come in/)
+  assert.deepEqual(last().body, { fingerprint: waiting.fingerprint })
+  const revoked = await mesh(['revoke', 'web-2', '--reason', 'stolen'])
+  assert.equal(revoked.code, 4)
+  assert.match(revoked.out, /^web-2 \(y\) is revoked: 1\/2 acknowledged, 1 not reached: c.*31m$/m)
+  assert.ok(!revoked.out.includes('\u001b'))
+  assert.deepEqual(last().body, { who: 'web-2', reason: 'stolen' })
+  assert.match((await mesh(['renew'])).out, /^this host's certificate holds until /)
+  await mesh(['renew', '--issuer'], 'ABCDE-ABCDE\n')
+  assert.deepEqual(last().body, { passphrase: 'ABCDE-ABCDE' })
+  assert.match((await mesh(['keys'])).out, /^aaaaaaaaaaaaaaaa +used +\S+ +2 of 3$/m)
+  assert.match((await mesh(['keys', 'install'])).out, /^key b+ is installed; next: .*: 2\/2 acknowledged$/m)
+  const stopped = await mesh(['keys', 'rotate'])
+  assert.equal(stopped.code, 4)
+  assert.match(stopped.err, /key b+ is used, but not by c; when .*`lymph mesh keys remove a+`/)
+  const forced = await mesh(['keys', 'rotate', '--force', '--at-once'])
+  assert.equal(forced.code, 0, forced.err)
+  assert.deepEqual(last().body, { id: 'aaaaaaaaaaaaaaaa', atOnce: true })
+})
+
+test('warnings are acknowledged and cleared by host, or by host and subject', async () => {
+  const warning = (host: string, subject: string) => ({
+    ...{
+      host,
+      peer: `peer-${host}`,
+      kind: 'ph_sequence_anomaly',
+      subject,
+      sha256: '',
+      severity: 'incident',
+      maxLfc: 20,
+      pairs: [],
+    },
+    ...{ raised: 1, expires: 1e12, state: 'standing', corroborated: 2 },
+  })
+  await using daemon = await fakeDaemon({
+    'GET /warnings': [warning('b', '/x'), warning('b', '/y'), warning('c', '/x')],
+    'POST /warnings/acknowledge': { acknowledged: 1 },
+    'POST /warnings/clear': { cleared: 1 },
+  })
+  const warnings = (...args: string[]) => lymph(['warnings', ...args, '--state', daemon.state])
+  const posted = () =>
+    daemon.requests.filter(({ body }) => body !== '').map(({ body }) => JSON.parse(body).subject)
+  assert.match((await warnings()).out, /^b .* standing +2 hosts /m)
+  assert.match((await warnings('ack', 'b', '/y')).out, /^acknowledged: b: ph_sequence_anomaly \/y$/m)
+  assert.deepEqual(posted(), ['/y'])
+  await warnings('clear', 'peer-b')
+  assert.deepEqual(posted(), ['/y', '/x', '/y'])
+  const none = await warnings('clear', 'd')
+  assert.deepEqual(
+    [none.code, none.err],
+    [2, 'error: lymph warnings clear: no warning of d stands: `lymph warnings` lists them\n'],
+  )
+})
+
 test('what the daemon says of a bad token is the exit code', async () => {
   for (const exit of [10, 11, 12, 13, 14]) {
     await using daemon = await fakeDaemon({

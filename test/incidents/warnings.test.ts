@@ -3,11 +3,14 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import {
   IncidentBook,
+  networkClasses,
+  quorumRules,
   readSemaphore,
   refreshDue,
   type SemaphoreBody,
   type SemaphoreRecord,
   semaphoreKey,
+  silentWarning,
   toSemaphore,
   WarningBook,
   warningFrom,
@@ -166,6 +169,63 @@ test('an acknowledged warning stands again when it gets worse', () => {
   assert.equal(book.list(40)[0]?.state, 'acknowledged')
   book.apply('refreshed', record('a', { severity: 'severe' }), 40)
   assert.equal(book.list(40)[0]?.state, 'standing')
+})
+
+test('a warning that was dealt with is not shown, counts as no voice, still bears others out, and comes back when it gets worse', () => {
+  const book = new WarningBook('me')
+  for (const peer of ['a', 'b']) book.apply('raised', record(peer), 30)
+  assert.equal(book.voices(40).length, 2)
+  assert.equal(book.dismiss('a', body.kind, body.subject), 1)
+  assert.equal(book.dismiss('a', body.kind, 'something else'), 0)
+  assert.deepEqual(
+    book.list(40).map(({ peer, corroborated }) => [peer, corroborated]),
+    [['b', 1]],
+  )
+  assert.deepEqual(
+    book.voices(40).map(({ peer }) => peer),
+    ['b'],
+  )
+  book.acknowledge('b', body.kind, body.subject)
+  assert.deepEqual(book.voices(40), [], 'nor does an acknowledged one')
+  book.apply('refreshed', record('a', { anomalous: 4 }), 40)
+  assert.equal(book.list(40).length, 1)
+  book.apply('refreshed', record('a', { severity: 'severe' }), 40)
+  assert.equal(book.list(40).length, 2)
+  book.apply('raised', record('me'), 40)
+  assert.deepEqual(
+    book
+      .voices(40)
+      .map(({ peer }) => peer)
+      .sort(),
+    ['a', 'me'],
+    'this host is a voice too',
+  )
+})
+
+test('a silent host is a warning of its own', () => {
+  const warning = silentWarning({ name: 'db-1', peer: 'p', lastHeard: 100 }, 500)
+  assert.deepEqual(
+    [
+      warning.host,
+      warning.peer,
+      warning.kind,
+      warning.subject,
+      warning.severity,
+      warning.state,
+      warning.raised,
+    ],
+    ['db-1', 'p', 'member_silent', 'db-1', 'notice', 'standing', 100],
+  )
+  assert.equal(
+    silentWarning({ name: 'db-1', peer: 'p', lastHeard: 0 }, 500).raised,
+    500,
+    'never heard: since now',
+  )
+  const view = { voices: [warning], self: 'me', members: 3, runs: () => true, allowed: () => false }
+  assert.deepEqual(
+    networkClasses(view, quorumRules, 500).map(({ name }) => name),
+    ['mesh_member_silent'],
+  )
 })
 
 test('a semaphore is told again when it is worse, has grown for a while, or grows old', () => {

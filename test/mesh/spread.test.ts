@@ -140,3 +140,32 @@ test('a member answers questions of members, within limits, and a failing handle
     await hosts.end()
   }
 })
+
+test('two hosts that nobody can dial hear one another through a third that they dial', async () => {
+  const hosts = fleet('tcp')
+  try {
+    const a = await hosts.found('a')
+    const hidden = { listen: [] }
+    const b = await hosts.join('b', a, hidden)
+    const c = await hosts.join('c', a, hidden)
+    await until('both are at a', () => a.node.status().connected === 2)
+    await sleep(1300)
+    assert.deepEqual([b.node.status().connected, c.node.status().connected], [1, 1])
+    await b.node.publish('semaphore', 'hidden', 1, 60_000)
+    await until('c has it', () => keysOf(c).includes('b/hidden'), 3000)
+    await c.node.clear('semaphore', 'never')
+    await c.node.publish('digest', 'd', { n: 1 }, 60_000)
+    await until(
+      'b has it',
+      () => b.node.records('digest').some(({ name, key }) => name === 'c' && key === 'd'),
+      3000,
+    )
+    for (const [one, other] of [
+      [b, 'c'],
+      [c, 'b'],
+    ] as const)
+      assert.equal(one.node.members().find(({ name }) => name === other)?.state, 'alive')
+  } finally {
+    await hosts.end()
+  }
+})

@@ -31,7 +31,14 @@ export interface Fleet {
   end(): Promise<void>
 }
 
-const quick = { settle: 1200, dialTick: 50, backoffMin: 100, backoffRecent: 500, sweep: 50 }
+const quick = {
+  settle: 1200,
+  dialTick: 50,
+  backoffMin: 100,
+  backoffRecent: 500,
+  sweep: 50,
+  acknowledge: 1000,
+}
 let serial = 0
 
 export function fleet(way: Way): Fleet {

@@ -25,7 +25,7 @@ const statement = fc
     const op = mix % 5 === 0 ? 'clear' : 'raise'
     const key = `k${mix % 7}`
     const hash = sha256(envelope)
-    const none = { meshId: new Uint8Array(16), fields: {}, sig: new Uint8Array(64), ts: 0, body: null }
+    const none = { meshId: new Uint8Array(16), sig: new Uint8Array(64), ts: 0, body: null }
     return { ...none, author, epoch, seq, kind, key, op, expires: 1000 + mix, envelope, hash }
   })
 const statements = fc.array(statement, { maxLength: 60 })
@@ -99,6 +99,7 @@ function side(live: LiveState): Side & { took: number } {
     async take(envelope: Uint8Array) {
       self.took += 1
       live.merge(byName.get(new TextDecoder().decode(envelope)) as Statement, 0)
+      return true
     },
     settled: async () => undefined,
   }
@@ -174,5 +175,26 @@ test('a window never takes a number twice, whatever the order, and survives bein
         assert.equal(windows.standing(other), 'equivocation')
       }
     }),
+  )
+})
+
+test('an author that says two things under one number: after a sync both hosts hold the same one of them', async () => {
+  await fc.assert(
+    fc.asyncProperty(statements, fc.array(fc.nat(59), { maxLength: 5 }), async (all, twice) => {
+      const texts = new Map<string, Statement>()
+      const variant = (one: Statement, mark: string): Statement => {
+        const envelope = new TextEncoder().encode(`${one.author}.${one.epoch}.${one.seq}${mark}`)
+        const made = { ...one, envelope, hash: sha256(envelope) }
+        texts.set(new TextDecoder().decode(envelope), made)
+        return made
+      }
+      const mine = all.map((one) => variant(one, ''))
+      const theirs = all.map((one, i) => variant(one, twice.includes(i) ? '!' : ''))
+      for (const [text, one] of texts) byName.set(text, one)
+      const [here, there] = [state(mine), state(theirs)]
+      await converse(side(here), side(there))
+      assert.deepEqual(prints(here), prints(there))
+    }),
+    { numRuns: 100 },
   )
 })

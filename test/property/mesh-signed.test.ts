@@ -73,6 +73,8 @@ function court(): Court {
     windows: new Windows(),
     buckets: new Buckets(),
     live: new LiveState(),
+    vouched: () => false,
+    replaces: () => false,
     notMine: () => false,
     seek: async () => undefined,
   }
@@ -117,12 +119,35 @@ test('an envelope: accepted as it is, by neither way with any byte changed', asy
 })
 
 test('a forgery spends nothing of the author’s: numbers and tokens are charged after the signature', async () => {
-  const { fields, sig } = { fields: readEnvelope(envelope).fields, sig: readEnvelope(envelope).sig.slice() }
+  const sig = readEnvelope(envelope).sig.slice()
   sig[0] = (sig[0] as number) ^ 1
-  const forged = encode({ ...fields, sig })
+  const forged = encode({ ...(decode(envelope) as object), sig })
   const one = court()
   for (let i = 0; i < 100; i++) assert.equal((await judge(one, forged, 'gossip', 'x')).result, 'reject')
   assert.equal((await judge(one, envelope, 'gossip', 'x')).result, 'accept')
+})
+
+test('a manifest: any byte changed, and it vouches for nothing', async () => {
+  const { hash } = readEnvelope(envelope)
+  const manifest = makeEnvelope(
+    {
+      meshId,
+      author: peer,
+      epoch: 3,
+      seq: 10,
+      ts: now,
+      expires: now + 60_000,
+      kind: 'manifest',
+      key: '0',
+      op: 'raise',
+      body: hash.slice(0, 16),
+    },
+    node,
+  )
+  assert.equal((await judge(court(), manifest.envelope, 'sync', 'x')).result, 'accept')
+  const spoilt: Uint8Array[] = []
+  everyByte(manifest.envelope, (bytes) => spoilt.push(bytes))
+  for (const bytes of spoilt) assert.notEqual((await judge(court(), bytes, 'sync', 'x')).result, 'accept')
 })
 
 test('a credential', () => {
@@ -179,6 +204,16 @@ test('an entry of the admin log; the chain itself: none left out, none twice, no
         assert.throws(() => new AdminLog(root.publicKey, [...before, spoil(entry)]))
       }),
     )
+  }
+  // A checkpoint, where it continues the chain and where a newcomer begins with it.
+  const summed = new AdminLog(root.publicKey, entries)
+  summed.append(summed.make(summed.state.snapshot(now), issuer, now))
+  const checkpoint = summed.entries()[2] as Uint8Array
+  assert.equal(new AdminLog(root.publicKey, [checkpoint]).revoked(peer, '00'), true)
+  for (const before of [entries, []]) {
+    everyByte(checkpoint, (spoilt) => {
+      assert.throws(() => new AdminLog(root.publicKey, [...before, spoilt]))
+    })
   }
   assert.throws(() => new AdminLog(root.publicKey, [entries[1]]), { code: 'bad-log' })
   assert.throws(() => new AdminLog(root.publicKey, [entries[0], entries[0]]), { code: 'bad-log' })

@@ -9,6 +9,7 @@ export interface Founded {
   id: string
   peer: string
   name: string
+  passphrase?: string
 }
 
 export interface Joined extends Founded {
@@ -48,7 +49,12 @@ async function hostOf(context: Context): Promise<string> {
 /** The token itself, or with `-` the first line of standard input. */
 export async function tokenFrom(argument: string): Promise<string> {
   if (argument !== '-') return argument.trim()
-  if (process.stdin.isTTY) process.stderr.write('paste the token of `lymph mesh invite` and press Enter:\n')
+  return await lineOfInput('token', 'pipe what `lymph mesh invite` printed')
+}
+
+/** The first line of standard input: `what` it should be, and how to come by it. */
+export async function lineOfInput(what: string, how = 'pipe it, or type it'): Promise<string> {
+  if (process.stdin.isTTY) process.stderr.write(`paste the ${what} and press Enter:\n`)
   let text = ''
   try {
     for await (const chunk of process.stdin) {
@@ -59,7 +65,6 @@ export async function tokenFrom(argument: string): Promise<string> {
     throw new CommandError(`standard input: ${reasonOf(error)}`)
   }
   const [line = ''] = text.trim().split('\n')
-  if (line === '')
-    throw new CommandError('standard input holds no token: pipe what `lymph mesh invite` printed')
+  if (line === '') throw new CommandError(`standard input holds no ${what}: ${how}`)
   return line.trim()
 }
