@@ -181,15 +181,15 @@ function meshRoutes(api: Hono, host: Host): void {
     const { peer, kind, subject } = await bodyAs(c, shapes.acknowledge)
     return c.json({ acknowledged: host.mesh.acknowledge(peer, kind, subject) })
   })
-  api.post('/mesh/init', async (c) => c.json(await host.meshInit((await bodyAs(c, shapes.init)).name)))
+  api.post('/mesh/init', async (c) => c.json(await host.entry.init((await bodyAs(c, shapes.init)).name)))
   api.post('/mesh/invite', async (c) =>
     c.json(await host.mesh.mesh.invite(given(await bodyAs(c, shapes.invite)))),
   )
   api.post('/mesh/join', async (c) => {
     const { token, name } = await bodyAs(c, shapes.join)
-    return c.json(await host.meshJoin(token, name))
+    return c.json(await host.entry.join(token, name))
   })
-  api.post('/mesh/ping', async (c) => c.json(await host.ping((await bodyAs(c, shapes.ping)).hosts)))
+  api.post('/mesh/ping', async (c) => c.json(await host.entry.ping((await bodyAs(c, shapes.ping)).hosts)))
   api.get('/mesh/members', (c) => c.json(host.mesh.mesh.members()))
   api.get('/mesh/status', (c) => c.json(host.mesh.mesh.status()))
   api.post('/mesh/leave', async (c) => {

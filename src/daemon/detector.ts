@@ -19,9 +19,10 @@ import { messageOf, popcount } from './event-messages.ts'
 import { LiveProfiles } from './live.ts'
 import type { Messages } from './messages.ts'
 import type { BinaryResponses } from './responses.ts'
+import { Saver } from './saver.ts'
 import { type Loaded, type ProfileSaves, recordFrom } from './saves.ts'
 import { type DaemonSettings, sensorSettings } from './settings.ts'
-import { handOver, keyOf, mergeInstances, newTracked, type Tracked } from './tracked.ts'
+import { handOver, keyOf, newTracked, type Tracked } from './tracked.ts'
 
 export type AnomalyEvent = Extract<SensorEvent, { type: 'anomaly' }>
 
@@ -44,6 +45,7 @@ const saveEveryMs = 30_000
 export class Detector {
   readonly #ports: DetectorPorts
   readonly live: LiveProfiles
+  readonly #saver: Saver
   #queue: Promise<void> = Promise.resolve()
   #saveTimer: NodeJS.Timeout | undefined
   totals: SensorTotals | undefined
@@ -54,6 +56,7 @@ export class Detector {
   constructor(ports: DetectorPorts) {
     this.#ports = ports
     this.live = new LiveProfiles(ports.settings)
+    this.#saver = new Saver(ports, this.live)
   }
 
   async start(): Promise<void> {
@@ -62,7 +65,7 @@ export class Detector {
     saves.inUse = () => this.live.names()
     const saved = await saves.readAll(settings(), (line) => messages.say(1, line))
     await sensor.start(sensorSettings(settings()), saved)
-    this.#saveTimer = setInterval(() => this.#enqueue(() => this.#saveOrSay()), saveEveryMs)
+    this.#saveTimer = setInterval(() => this.#enqueue(() => this.#saver.dueOrSay(saveEveryMs)), saveEveryMs)
   }
 
   /** Resolves when every event told so far is dealt with. */
@@ -222,56 +225,19 @@ export class Detector {
       this.#say(message)
   }
 
-  /** Saves what is due: whole profiles, then all counts in one batch. What fails is tried again; nothing is dropped. */
-  async saveDue(): Promise<void> {
-    const { saves, settings, now } = this.#ports
-    const counted: Tracked[] = []
-    for (const tracked of this.live.list()) {
-      const due = saves.due(tracked, now())
-      // Of several files of one key the counts belong together.
-      if (due === 'counts' && this.live.instances(tracked).length === 1) counted.push(tracked)
-      else if (due) await this.save(tracked)
-    }
-    if (counted.length > 0) await saves.putCounts(counted, settings().window)
-  }
-
-  async #saveOrSay(): Promise<void> {
-    try {
-      await this.saveDue()
-    } catch (error) {
-      const { messages } = this.#ports
-      messages.say(
-        1,
-        `${oneLine(error)}; what is learned stays, and saving is tried again every ${saveEveryMs / 1000} s`,
-      )
-    }
-  }
-
   /** Saves all that changed at all, counts included. */
-  async saveAll(): Promise<void> {
-    for (const tracked of this.live.list()) {
-      const unsaved = tracked.changed || tracked.counters?.calls !== tracked.savedCalls
-      if (tracked.file && tracked.ready && unsaved) await this.save(tracked)
-    }
+  saveAll(): Promise<void> {
+    return this.#saver.all()
+  }
+
+  /** What of it is due now. */
+  saveDue(): Promise<void> {
+    return this.#saver.due()
   }
 
   /** Reads the tables and saves them; the record and the file's bytes. */
-  async save(tracked: Tracked): Promise<{ record: ProfileRecord; file: Uint8Array }> {
-    const { sensor, saves, settings, now } = this.#ports
-    const group = this.live.instances(tracked)
-    for (const one of group) one.changed = false
-    try {
-      const read: [Tracked, ProfileTables][] = []
-      for (const one of group) read.push([one, await sensor.tables(one.id)])
-      const record = recordFrom(group[0] as Tracked, mergeInstances(read), settings().window, now())
-      const { file, pairs } = await saves.put(tracked, record)
-      for (const [one, tables] of read)
-        Object.assign(one, { pairs, savedCalls: tables.calls, countedCalls: tables.calls, savedAt: now() })
-      return { record, file }
-    } catch (error) {
-      for (const one of group) one.changed = true
-      throw error
-    }
+  save(tracked: Tracked): Promise<{ record: ProfileRecord; file: Uint8Array }> {
+    return this.#saver.save(tracked)
   }
 
   /** After settings changed: the sensor learns of them; another window begins with what is saved of that window. */
@@ -314,17 +280,19 @@ export class Detector {
 
   /** What the environment measures of it. */
   async figures(): Promise<DetectorFigures> {
+    const counts = { anomalies: this.#anomalies, newBinaries: this.#newBinaries }
     const processes = await this.#ports.sensor.processes()
-    const callsByBinary = new Map<string, number>()
-    for (const { executable, counters } of this.live.list())
-      if (counters)
-        callsByBinary.set(executable.path, (callsByBinary.get(executable.path) ?? 0) + counters.calls)
-    return {
-      anomalies: this.#anomalies,
-      abnormalProcesses: processes.filter(({ lfc }) => lfc > 0).length,
-      newBinaries: this.#newBinaries,
-      delayed: this.totals?.delayedNow ?? 0,
-      callsByBinary,
-    }
+    return { ...counts, ...figuresOf(this.live.list(), processes), delayed: this.totals?.delayedNow ?? 0 }
   }
+}
+
+function figuresOf(
+  live: readonly Tracked[],
+  processes: readonly ProcessState[],
+): Pick<DetectorFigures, 'abnormalProcesses' | 'callsByBinary'> {
+  const callsByBinary = new Map<string, number>()
+  for (const { executable, counters } of live)
+    if (counters)
+      callsByBinary.set(executable.path, (callsByBinary.get(executable.path) ?? 0) + counters.calls)
+  return { abnormalProcesses: processes.filter(({ lfc }) => lfc > 0).length, callsByBinary }
 }

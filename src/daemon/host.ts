@@ -4,16 +4,15 @@ import { join } from 'node:path'
 import { ClassBoard, settleClasses } from '#classes'
 import { decodeProfile, type Response } from '#homeostasis'
 import { type Incident, SILENT_KIND, type Warning } from '#incidents'
-import { initMesh, joinMesh } from '#mesh'
 import type { ProcessState, Sensor, SensorEvent } from '#sensor'
 import { openStore, type Store } from '#store'
 import type { Config } from './config.ts'
 import { Detector } from './detector.ts'
 import { EnvironmentLink } from './environment-link.ts'
-import { DaemonError, exitOf, oneLine } from './errors.ts'
 import { FleetLink, ownProfiles } from './fleet-link.ts'
 import { Followers } from './followers.ts'
 import { IncidentLink } from './incident-link.ts'
+import { MeshEntry, meshEveryMs } from './mesh-entry.ts'
 import { MeshLink } from './mesh-link.ts'
 import type { Messages } from './messages.ts'
 import { Operator } from './operator.ts'
@@ -40,7 +39,6 @@ export interface HostOptions {
 
 const digestEveryMs = 5000
 const houseKeepingMs = 1000
-const meshEveryMs = 5000
 
 export class Host {
   readonly #options: HostOptions
@@ -52,6 +50,7 @@ export class Host {
   readonly incidents: IncidentLink
   readonly classes = new ClassBoard()
   readonly mesh: MeshLink
+  readonly entry: MeshEntry
   readonly fleet: FleetLink
   readonly followEvents = new Followers()
   readonly followWarnings = new Followers()
@@ -63,9 +62,6 @@ export class Host {
   /** Undefined: switched off by the config. */
   environment: EnvironmentLink | undefined
   #timers: NodeJS.Timeout[] = []
-  #opening: Promise<boolean> | undefined
-  /** What was said last of a mesh that cannot be opened. */
-  #noMesh: string | undefined
 
   private constructor(options: HostOptions, store: Store) {
     this.#options = options
@@ -104,6 +100,14 @@ export class Host {
       say: (level, line) => options.messages.say(level, line),
       own: ownProfiles(this),
       onWarning: (change, warning) => this.#warned(change, warning),
+    })
+    this.entry = new MeshEntry({
+      link: this.mesh,
+      folder: join(options.state, stateNames.mesh),
+      name: this.name,
+      version,
+      messages: options.messages,
+      now: this.now,
     })
     this.fleet = new FleetLink(this, this.#saves, (line) => options.messages.say(1, line))
   }
@@ -151,7 +155,7 @@ export class Host {
     } else await this.#saves.readAll(this.settings, (line) => messages.say(1, line))
     await this.#startEnvironment()
     this.#timers.push(setInterval(() => this.#keepHouse(), houseKeepingMs))
-    this.#timers.push(setInterval(() => this.#lookForMesh(), meshEveryMs))
+    this.#timers.push(setInterval(() => void this.entry.look(), meshEveryMs))
     this.#timers.push(setInterval(() => void this.fleet.announce(), digestEveryMs))
   }
 
@@ -232,71 +236,6 @@ export class Host {
 
   get meshName(): string {
     return this.mesh.status() ? this.mesh.mesh.status().name : this.name
-  }
-
-  async meshInit(name = this.name): Promise<{ id: string; peer: string; name: string }> {
-    const folder = join(this.#options.state, stateNames.mesh)
-    const founded = await initMesh({ folder, name, now: this.now() })
-    await this.#enterMesh(`mesh ${founded.id} is founded`)
-    return founded
-  }
-
-  async meshJoin(
-    token: string,
-    name = this.name,
-  ): Promise<{ id: string; peer: string; name: string; members: number }> {
-    const folder = join(this.#options.state, stateNames.mesh)
-    const joined = await joinMesh({ folder, token, name, now: this.now(), version })
-    await this.#enterMesh(`mesh ${joined.id} is joined`)
-    return joined
-  }
-
-  async #enterMesh(done: string): Promise<void> {
-    try {
-      await this.#openMesh()
-    } catch (error) {
-      throw new DaemonError(
-        `${done}, but this host is not on it yet: ${oneLine(error)}; it is tried again every ${meshEveryMs / 1000} s`,
-        exitOf(error),
-      )
-    }
-  }
-
-  #openMesh(): Promise<boolean> {
-    this.#opening ??= this.mesh.open().finally(() => {
-      this.#opening = undefined
-    })
-    return this.#opening
-  }
-
-  /** A mesh that was founded or joined while nobody answered the command, or whose port was taken then. */
-  #lookForMesh(): void {
-    if (this.mesh.status()) return
-    this.#openMesh().then(
-      () => {
-        this.#noMesh = undefined
-      },
-      (error) => {
-        const line = `the mesh is not open: ${oneLine(error)}`
-        if (line !== this.#noMesh) this.#options.messages.say(1, line)
-        this.#noMesh = line
-      },
-    )
-  }
-
-  /** How long a member takes to answer, in ms: asked for a profile nobody has. */
-  async ping(names: string[]): Promise<{ name: string; peer: string; ms?: number; error?: string }[]> {
-    return Promise.all(
-      this.mesh.members(names).map(async ({ name, peer }) => {
-        const began = performance.now()
-        try {
-          await this.mesh.askNothing(peer)
-          return { name, peer, ms: Math.round((performance.now() - began) * 10) / 10 }
-        } catch (error) {
-          return { name, peer, error: (error as Error).message }
-        }
-      }),
-    )
   }
 
   overhead(): Promise<Record<string, unknown>> {

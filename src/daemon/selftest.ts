@@ -55,9 +55,9 @@ export async function selftest(say: (step: Step) => void): Promise<void> {
     done('normal', 'what was learned is in force')
 
     const second = await openHost('selftest-2', prepareState(join(folder, 'second')), undefined, hosts)
-    const { id } = await first.meshInit()
+    const { id } = await first.entry.init()
     const { token } = await first.mesh.mesh.invite({ ttlMs: 60_000 })
-    await second.meshJoin(token)
+    await second.entry.join(token)
     await until('joined', () => (first.mesh.status()?.connected ?? 0) > 0 || undefined)
     done('mesh', `mesh ${id} founded, second host joined`)
 
