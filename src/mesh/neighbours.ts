@@ -80,24 +80,31 @@ export class Neighbours {
   }
 
   tick(): void {
-    const { admitted } = this.#options
+    const { admitted, deny } = this.#options
     const clock = performance.now()
     const candidates = this.#candidates()
     for (const peer of this.#waits.keys()) if (!candidates.has(peer)) this.#waits.delete(peer)
     for (const entry of this.#wanted(candidates, clock)) {
       if (this.#dialling.size >= dialsAtOnce) return
       const { peer } = entry.certificate
-      if (admitted(peer) || this.#dialling.has(peer) || (this.#waits.get(peer)?.until ?? 0) > clock) continue
+      // Whoever is kept out for now keeps its place: when that is over, nobody else need find it again.
+      if (
+        deny(peer) ||
+        admitted(peer) ||
+        this.#dialling.has(peer) ||
+        (this.#waits.get(peer)?.until ?? 0) > clock
+      )
+        continue
       this.#dial(entry)
     }
   }
 
   #candidates(): Map<string, Entry> {
-    const { directory, self, now, deny } = this.#options
+    const { directory, self, now } = this.#options
     const candidates = new Map<string, Entry>()
     for (const entry of directory.entries()) {
       const { peer } = entry.certificate
-      if (peer === self || entry.addresses.length === 0 || entry.left || deny(peer)) continue
+      if (peer === self || entry.addresses.length === 0 || entry.left) continue
       if (directory.objection(entry, now()) === undefined) candidates.set(peer, entry)
     }
     return candidates
