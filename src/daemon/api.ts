@@ -179,7 +179,7 @@ function meshRoutes(api: Hono, host: Host): void {
   )
   api.post('/warnings/acknowledge', async (c) => {
     const { peer, kind, subject } = await bodyAs(c, shapes.acknowledge)
-    return c.json({ acknowledged: host.mesh.acknowledge(peer, kind, subject) })
+    return c.json({ acknowledged: await host.mesh.acknowledge(peer, kind, subject) })
   })
   api.post('/mesh/init', async (c) => c.json(await host.entry.init((await bodyAs(c, shapes.init)).name)))
   api.post('/mesh/invite', async (c) =>

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { ClassBoard, settleClasses } from '#classes'
 import { decodeProfile, type Response } from '#homeostasis'
-import { type Incident, SILENT_KIND, type Warning } from '#incidents'
+import { type Incident, SILENT_KIND, type Warning, type WarningVerdict } from '#incidents'
 import type { ProcessState, Sensor, SensorEvent } from '#sensor'
 import { openStore, type Store } from '#store'
 import type { Config } from './config.ts'
@@ -95,6 +95,7 @@ export class Host {
       folder: join(options.state, stateNames.mesh),
       listen: options.listen,
       keyValue: store.keyValue('mesh'),
+      verdicts: store.records<WarningVerdict[]>('verdicts'),
       version,
       now: this.now,
       say: (level, line) => options.messages.say(level, line),

@@ -25,16 +25,19 @@ import {
   toSemaphore,
   type Warning,
   WarningBook,
+  type WarningVerdict,
   weightOf,
 } from '#incidents'
 import { hasMesh, type Member, type Mesh, type MeshEvent, openMesh } from '#mesh'
-import type { KeyValue } from '#store'
+import type { KeyValue, Repository } from '#store'
 import { DaemonError } from './errors.ts'
 
 export interface MeshLinkPorts {
   folder: string
   listen: string[]
   keyValue: KeyValue
+  /** What the operator decided of warnings, under `all`. */
+  verdicts: Repository<string, WarningVerdict[]>
   version: string
   now: () => number
   say: (level: 1 | 2 | 3 | 4, line: string) => void
@@ -75,6 +78,7 @@ export class MeshLink {
     })
     this.#mesh = mesh
     this.#warnings = new WarningBook(mesh.status().peer)
+    this.#warnings.remember((await this.#ports.verdicts.get('all')) ?? [])
     this.#digests = new DigestBook(this.refusals)
     const exchange = new DigestExchange({
       now,
@@ -186,12 +190,18 @@ export class MeshLink {
     return networkClasses({ ...view, voices, self: this.peer, members }, rules, now)
   }
 
-  dismiss(peer: string, kind: string, subject: string): number {
-    return this.#warnings.dismiss(peer, kind, subject)
+  /** Shown and counted no more; outlives a restart. @returns how many */
+  async dismiss(peer: string, kind: string, subject: string): Promise<number> {
+    const dismissed = this.#warnings.dismiss(peer, kind, subject)
+    if (dismissed > 0) await this.#ports.verdicts.put('all', this.#warnings.verdicts())
+    return dismissed
   }
 
-  acknowledge(peer: string, kind: string, subject: string): number {
-    return this.#warnings.acknowledge(peer, kind, subject)
+  /** Shown as seen; outlives a restart. @returns how many */
+  async acknowledge(peer: string, kind: string, subject: string): Promise<number> {
+    const acknowledged = this.#warnings.acknowledge(peer, kind, subject)
+    if (acknowledged > 0) await this.#ports.verdicts.put('all', this.#warnings.verdicts())
+    return acknowledged
   }
 
   expire(): void {

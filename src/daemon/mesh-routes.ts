@@ -42,8 +42,8 @@ export function operatorRoutes(api: Hono, link: MeshLink): void {
     expires: operator().renewIssuer(passphrase),
   }))
   api.get('/mesh/applications', (c) => c.json(operator().applications()))
-  post('/warnings/clear', shapes.warning, ({ peer, kind, subject }) => ({
-    cleared: link.dismiss(peer, kind, subject),
+  post('/warnings/clear', shapes.warning, async ({ peer, kind, subject }) => ({
+    cleared: await link.dismiss(peer, kind, subject),
   }))
   post('/mesh/approve', shapes.approve, ({ fingerprint }) => operator().approve(fingerprint))
 }

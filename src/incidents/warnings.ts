@@ -1,5 +1,6 @@
 import { readSemaphore, type SemaphoreBody } from './semaphore.ts'
 import { higher } from './severity.ts'
+import type { Severity } from './types.ts'
 
 /** What of a mesh record a warning is made of. The signature has been checked; the body is whatever its author said. */
 export interface SemaphoreRecord {
@@ -62,6 +63,15 @@ export function warningFrom(
   }
 }
 
+/** What an operator decided of a warning that stands: kept, since the mesh says the same again after a restart. */
+export interface WarningVerdict {
+  peer: string
+  key: string
+  state: 'acknowledged' | 'cleared'
+  /** Of what was decided about; something worse is a warning again. */
+  severity: Severity
+}
+
 /**
  * The semaphores that stand on the mesh. Those of this host bear others out and are not listed. Nothing here acts on
  * any of them.
@@ -71,6 +81,8 @@ export class WarningBook {
   readonly #limits: WarningLimits
   readonly #peers = new Map<string, Map<string, Held>>()
   readonly #refused = new Map<string, Map<string, number>>()
+  /** Of warnings that have not come again yet. */
+  readonly #decided = new Map<string, WarningVerdict>()
   #size = 0
   #evicted = 0
 
@@ -101,7 +113,8 @@ export class WarningBook {
     }
     if ((this.#peers.get(record.peer)?.size ?? 0) >= this.#limits.perPeer)
       return this.#refuse(record.peer, `more than ${this.#limits.perPeer} of one host`)
-    const fresh: Held = { record, body: read.body, raised: record.received, state: 'standing' }
+    const state = this.#decision(record, read.body.severity)
+    const fresh: Held = { record, body: read.body, raised: record.received, state }
     this.#add(fresh)
     return this.#told('raised', fresh, now)
   }
@@ -138,6 +151,27 @@ export class WarningBook {
         dismissed++
       }
     return dismissed
+  }
+
+  /** What was decided of warnings that stand. */
+  verdicts(): WarningVerdict[] {
+    const held = [...this.#peers].flatMap(([peer, of]) => [...of].map(([key, one]) => ({ peer, key, one })))
+    return held.flatMap(({ peer, key, one: { state, body } }) =>
+      state === 'acknowledged' || state === 'cleared' ? [{ peer, key, state, severity: body.severity }] : [],
+    )
+  }
+
+  /** Takes what `verdicts` told before a restart; each holds for the warning it is about when that comes again. */
+  remember(verdicts: readonly WarningVerdict[]): void {
+    for (const verdict of verdicts.slice(0, this.#limits.inAll))
+      this.#decided.set(`${verdict.peer}\0${verdict.key}`, verdict)
+  }
+
+  #decision({ peer, key }: SemaphoreRecord, severity: Severity): Held['state'] {
+    const name = `${peer}\0${key}`
+    const decided = this.#decided.get(name)
+    this.#decided.delete(name)
+    return decided && !higher(severity, decided.severity) ? decided.state : 'standing'
   }
 
   /** What stands and waits to be dealt with, this host's own included. */

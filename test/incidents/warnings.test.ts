@@ -238,3 +238,35 @@ test('a semaphore is told again when it is worse, has grown for a while, or grow
   assert.equal(refreshDue(last, body, hour, hour / 2 - 1), false)
   assert.equal(refreshDue(last, body, hour, hour / 2), true)
 })
+
+test('what was acknowledged or cleared stays so over a restart, until its host says something worse', () => {
+  const before = new WarningBook('own')
+  before.apply('raised', record('a', {}, 'seen'), 30)
+  before.apply('raised', record('b', { subject: '/usr/bin/ls' }, 'dealt'), 30)
+  before.apply('raised', record('c', { subject: '/usr/bin/tar' }, 'new'), 30)
+  assert.equal(before.acknowledge('a', body.kind, body.subject), 1)
+  assert.equal(before.dismiss('b', body.kind, '/usr/bin/ls'), 1)
+  const verdicts = before.verdicts()
+  assert.deepEqual(verdicts, [
+    { peer: 'a', key: 'seen', state: 'acknowledged', severity: 'notice' },
+    { peer: 'b', key: 'dealt', state: 'cleared', severity: 'notice' },
+  ])
+
+  const states = (after: WarningBook) => after.list(40).map(({ host, state }) => `${host} ${state}`)
+  const after = new WarningBook('own')
+  after.remember(JSON.parse(JSON.stringify(verdicts)))
+  after.apply('raised', record('a', {}, 'seen'), 40)
+  after.apply('raised', record('b', { subject: '/usr/bin/ls' }, 'dealt'), 40)
+  after.apply('raised', record('c', { subject: '/usr/bin/tar' }, 'new'), 40)
+  assert.deepEqual(states(after).sort(), ['host-a acknowledged', 'host-c standing'])
+  assert.equal(after.voices(40).length, 1)
+
+  const worse = new WarningBook('own')
+  worse.remember(verdicts)
+  worse.apply('raised', record('b', { subject: '/usr/bin/ls', severity: 'severe' }, 'dealt'), 40)
+  assert.deepEqual(states(worse), ['host-b standing'])
+  // One that was taken back and came again is another.
+  after.apply('cleared', record('a', {}, 'seen'), 41)
+  after.apply('raised', record('a', {}, 'seen'), 42)
+  assert.deepEqual(states(after).sort(), ['host-a standing', 'host-c standing'])
+})
