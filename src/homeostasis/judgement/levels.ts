@@ -1,7 +1,7 @@
 /** From bits to levels: what a person is told. */
 
 /** `none`: not worth a word. The others are an incident's severities. */
-export type Level = 'none' | 'notice' | 'incident' | 'severe'
+export type JudgementLevel = 'none' | 'notice' | 'incident' | 'severe'
 
 export const LEVEL_BITS = { notice: 6, incident: 8, severe: 12 } as const
 /** What a program that was never started before adds, to at most as many bits of J. */
@@ -16,7 +16,7 @@ export function severityBits(bits: number, newEdge: boolean): number {
  * The level of so many bits (`severityBits`).
  * @param bar bits of an incident, where the profile is busier than most: see `barFor`
  */
-export function levelOf(severity: number, bar: number = LEVEL_BITS.incident): Level {
+export function levelOf(severity: number, bar: number = LEVEL_BITS.incident): JudgementLevel {
   const higher = bar - LEVEL_BITS.incident
   if (severity >= LEVEL_BITS.severe + higher) return 'severe'
   if (severity >= bar) return 'incident'

@@ -1,7 +1,7 @@
 /** What is said of one unit: how odd it is, and why. */
 import { type Calibration, type Judged, surpriseTerm } from './calibration.ts'
 import type { ExecEdge } from './edges.ts'
-import { type Level, levelOf, severityBits } from './levels.ts'
+import { type JudgementLevel, levelOf, severityBits } from './levels.ts'
 import type { Observable, Observables } from './types.ts'
 
 export type VerdictPart = Observable | 'edge' | 'recurrence'
@@ -48,7 +48,7 @@ export function verdictSeverity(verdict: Verdict): number {
 }
 
 /** Recurrence is an incident by itself, whatever the unit that made it one. */
-export function verdictLevel(verdict: Verdict, bar?: number): Level {
+export function verdictLevel(verdict: Verdict, bar?: number): JudgementLevel {
   const level = levelOf(verdictSeverity(verdict), bar)
   return verdict.recurring && (level === 'none' || level === 'notice') ? 'incident' : level
 }
