@@ -3,7 +3,7 @@ import { CALL_LIMIT, distanceMask } from '../pairs.ts'
 import { LEAST_UNITS, RING_UNITS } from './calibration.ts'
 import { EDGES_LIMIT, type ExecEdge, PATH_LIMIT } from './edges.ts'
 import { GRAMS_LIMIT, type GramTable } from './grams.ts'
-import { Judgement, type JudgementParts, type RingEntry } from './judgement.ts'
+import { Judgement, type JudgementParts, RING_LIMIT, type RingEntry } from './judgement.ts'
 import { RECURRING } from './recurrence.ts'
 import { ORDERS, type Order, Supports } from './supports.ts'
 import type { Observables } from './types.ts'
@@ -200,12 +200,11 @@ function edgesOf(value: unknown): ExecEdge[] {
 }
 
 function ringOf(value: unknown, units: number): RingEntry[] {
-  const numbers = numbersOf(bytesOf(value, 'the ring', 4 * DOUBLE_BYTES, RING_UNITS), 'the ring')
+  const numbers = numbersOf(bytesOf(value, 'the ring', 4 * DOUBLE_BYTES, RING_LIMIT), 'the ring')
   const ring: RingEntry[] = []
   for (let i = 0; i < numbers.length; i += 4) {
     const [n, r, s, ordinal] = numbers.slice(i, i + 4) as [number, number, number, number]
     check(Number.isInteger(ordinal) && ordinal < units, 'a unit of the ring is wrong')
-    check(ring.length === 0 || ring.at(-1)!.ordinal < ordinal, 'the ring is not in order')
     ring.push({ n, r, s, ordinal })
   }
   return ring

@@ -3,14 +3,16 @@ import { Calibration, FIRST_SCORED, LEAST_UNITS, RING_UNITS } from './calibratio
 import { EdgeSet, type ExecEdge } from './edges.ts'
 import type { GramGauge } from './grams.ts'
 import { LEVEL_BITS } from './levels.ts'
-import { type Learnable, Quarantine, type QuarantineGauge } from './quarantine.ts'
+import { type Learnable, QUARANTINE_UNITS, Quarantine, type QuarantineGauge } from './quarantine.ts'
 import { DRIFT, QUARANTINE_DRIFT, Recurrence } from './recurrence.ts'
 import { type Order, Supports } from './supports.ts'
 import type { Observables } from './types.ts'
 import { type Verdict, verdictOf } from './verdict.ts'
 
-/** Units between two calibrations of a settled profile. */
-const CALIBRATE_EVERY = RING_UNITS
+/** Units learned between two calibrations of a settled profile: those that are held back bring no new one on. */
+const CALIBRATE_EVERY = 256
+/** As many more are kept as may be dropped with a quarantine: a burst of odd units does not push out what is normal. */
+export const RING_LIMIT = RING_UNITS + QUARANTINE_UNITS
 
 /** A unit's observables as they are kept for calibration. */
 export interface RingEntry extends Observables {
@@ -125,10 +127,9 @@ export class Judgement {
     const verdict = this.judge(score, edges)
     const ordinal = this.#units++
     if (this.supports.n >= FIRST_SCORED - 1) {
-      this.#ring.push({ n: score.n, r: score.r, s: score.s, ordinal })
-      if (this.#ring.length > RING_UNITS) this.#ring.shift()
+      this.#remember(score, ordinal)
     }
-    const learnable = { ordinal, runs, edges }
+    const learnable = { ordinal, score, runs, edges }
     if (verdict.bits === undefined) {
       this.#learn(learnable)
       if (this.#settled) this.#calibrate(this.#comparable())
@@ -137,9 +138,13 @@ export class Judgement {
     if (this.#recurrence.add(verdict.bits)) verdict.recurring = true
     if (verdict.bits < LEVEL_BITS.incident) this.#learn(learnable)
     else this.#quarantine.put(learnable)
-    if (this.#quarantineRecurrence.add(verdict.bits)) this.#quarantine.drop()
-    for (const due of this.#quarantine.due(ordinal)) this.#learn(due)
-    if (++this.#sinceCalibrated >= CALIBRATE_EVERY) this.#calibrate(this.#ring)
+    if (this.#quarantineRecurrence.add(verdict.bits)) this.#forget(this.#quarantine.drop())
+    for (const due of this.#quarantine.due(ordinal)) {
+      // Nothing like it came in force: that such units are normal counts twice, or each would cost an alarm.
+      this.#remember(due.score, due.ordinal)
+      this.#learn(due)
+    }
+    if (this.#sinceCalibrated >= CALIBRATE_EVERY) this.#calibrate(this.#ring.slice(-RING_UNITS))
     return verdict
   }
 
@@ -159,7 +164,7 @@ export class Judgement {
   /** The operator confirmed an incident: its units are forgotten, and are no yardstick at the next calibration. */
   confirm(ordinals: ReadonlySet<number>): void {
     this.#quarantine.take(ordinals)
-    this.#ring = this.#ring.filter(({ ordinal }) => !ordinals.has(ordinal))
+    this.#forget(ordinals)
   }
 
   gauge(): JudgementGauge {
@@ -183,7 +188,16 @@ export class Judgement {
 
   /** The first half of learning is inflated: everything is new then. */
   #comparable(): RingEntry[] {
-    return this.#ring.filter(({ ordinal }) => ordinal >= this.#units / 2)
+    return this.#ring.slice(-RING_UNITS).filter(({ ordinal }) => ordinal >= this.#units / 2)
+  }
+
+  #remember({ n, r, s }: Observables, ordinal: number): void {
+    this.#ring.push({ n, r, s, ordinal })
+    if (this.#ring.length > RING_LIMIT) this.#ring.shift()
+  }
+
+  #forget(ordinals: ReadonlySet<number>): void {
+    this.#ring = this.#ring.filter(({ ordinal }) => !ordinals.has(ordinal))
   }
 
   #calibrate(units: readonly RingEntry[]): void {
@@ -194,6 +208,7 @@ export class Judgement {
 
   #learn({ runs, edges }: Learnable): void {
     this.supports.learn(runs)
+    this.#sinceCalibrated++
     for (const edge of edges) this.#edges.add(edge)
   }
 }

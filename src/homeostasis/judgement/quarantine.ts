@@ -2,7 +2,7 @@
 
 import type { ExecEdge } from './edges.ts'
 import { GramTable } from './grams.ts'
-import { UNIT_CALLS } from './types.ts'
+import { type Observables, UNIT_CALLS } from './types.ts'
 
 /** Units of the profile that pass before one that waits is learned. */
 export const QUARANTINE_UNITS = 64
@@ -13,6 +13,7 @@ export const HELD_CALLS_LIMIT = 16 * UNIT_CALLS
 export interface Learnable {
   /** Number of the unit in its profile, from 0. */
   ordinal: number
+  score: Observables
   /** Its calls, or runs of them that hold every gram of it. */
   runs: readonly Uint16Array[]
   edges: readonly ExecEdge[]
@@ -72,14 +73,16 @@ export class Quarantine {
     return due
   }
 
-  /** All that waits is put aside: only the operator's word learns it. */
-  drop(): void {
+  /** All that waits is put aside: only the operator's word learns it. Gives back which units that were. */
+  drop(): Set<number> {
+    const dropped = new Set(this.#waiting.map(({ ordinal }) => ordinal))
     this.#aside.push(...this.#waiting)
     this.#waiting = []
     while (this.#aside.length > QUARANTINE_UNITS || callsOf(this.#aside) > HELD_CALLS_LIMIT) {
       this.#aside.shift()
       this.#given++
     }
+    return dropped
   }
 
   /** Takes out what is held, or those of these numbers: to be learned on the operator's word, or to be forgotten. */

@@ -1,5 +1,5 @@
 /** What is said of one unit: how odd it is, and why. */
-import { type Calibration, type Judged, surpriseTerm } from './calibration.ts'
+import type { Calibration } from './calibration.ts'
 import type { ExecEdge } from './edges.ts'
 import { type JudgementLevel, levelOf, severityBits } from './levels.ts'
 import type { Observable, Observables } from './types.ts'
@@ -15,6 +15,8 @@ export interface Verdict extends Observables {
   m: number
   /** Share of them with something new. */
   q: number | undefined
+  /** Which observables made the bits. */
+  spoke: readonly Observable[]
   /** Programs started that this profile's programs never started. */
   newEdges: readonly ExecEdge[]
   /** Odd units came too often; set by `Judgement.take` alone. */
@@ -28,7 +30,7 @@ export function verdictOf(
   newEdges: readonly ExecEdge[],
   comparable: number,
 ): Verdict {
-  const judged: Judged | undefined = calibration?.judge({ n, r, s })
+  const judged = calibration?.judge({ n, r, s })
   return {
     n,
     r,
@@ -37,6 +39,7 @@ export function verdictOf(
     parts: judged?.parts,
     m: calibration?.m ?? comparable,
     q: calibration?.q,
+    spoke: judged?.spoke ?? [],
     newEdges,
     recurring: false,
   }
@@ -53,16 +56,10 @@ export function verdictLevel(verdict: Verdict, bar?: number): JudgementLevel {
   return verdict.recurring && (level === 'none' || level === 'notice') ? 'incident' : level
 }
 
-/** Which parts made the bits: the one of N and R that counts (the other cannot add to it), S where it adds. */
+/** All that speaks: what made the bits, new edges, recurrence. */
 export function spokenParts(verdict: Verdict): VerdictPart[] {
-  const { parts, m, q } = verdict
-  const spoke: VerdictPart[] = []
-  if (parts !== undefined && q !== undefined) {
-    if (q < 1 && parts.n >= parts.r && parts.n > 0) spoke.push('n')
-    if (q < 1 && parts.r >= parts.n && parts.r > 0) spoke.push('r')
-    if (surpriseTerm(parts.s, m) > 0) spoke.push('s')
-    if (verdict.newEdges.length > 0) spoke.push('edge')
-    if (verdict.recurring) spoke.push('recurrence')
-  }
+  const spoke: VerdictPart[] = [...verdict.spoke]
+  if (verdict.newEdges.length > 0) spoke.push('edge')
+  if (verdict.recurring) spoke.push('recurrence')
   return spoke
 }
