@@ -54,11 +54,11 @@ export class GramTable {
     return this.#supports[this.#place(calls, at)]!
   }
 
-  /** Counts the gram that ends at `calls[at]` for `unit` (1, 2, ...), once. Tells whether it was the first time. */
+  /** Counts the gram that ends at `calls[at]` for `unit` (1, 2, ...), once: false when it has been. */
   add(calls: Uint16Array, at: number, unit: number): boolean {
     let place = this.#place(calls, at)
     if (this.#supports[place] === 0) {
-      if (this.#count >= this.limit && !this.#evict(unit)) return false
+      if (this.#count >= this.limit && !this.#evict(unit)) return true
       if ((this.#count + 1) * 2 > this.#mask) this.#resize((this.#mask + 1) * 2)
       place = this.#place(calls, at)
       this.#write(place, calls, at, 1, unit)

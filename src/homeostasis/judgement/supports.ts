@@ -3,6 +3,7 @@ import { GRAMS_LIMIT, type GramGauge, GramTable } from './grams.ts'
 
 /** Orders of which supports are kept. */
 export const ORDERS = [1, 2, 3, 7, 8] as const
+const SHORTER = [1, 2, 3, 7] as const
 export type Order = (typeof ORDERS)[number]
 
 /** Costs and rarities are kept in sixteenths of a bit, in a byte. */
@@ -42,16 +43,18 @@ export class Supports {
    */
   learn(runs: readonly Uint16Array[]): void {
     const unit = ++this.n
-    for (const calls of runs) {
-      for (const order of ORDERS) {
-        const table = this.grams[order]
-        for (let at = order - 1; at < calls.length; at++) table.add(calls, at, unit)
+    const { grams, pairs } = this
+    const farthest = this.window - 1
+    for (const calls of runs)
+      for (let at = 0; at < calls.length; at++) {
+        const current = calls[at]!
+        // Where the unit has shown these 8 calls before, it has shown all that is shorter: what is left is distance 8.
+        const repeated = at >= 7 && !grams[8].add(calls, at, unit)
+        if (!repeated) for (const order of SHORTER) if (at >= order - 1) grams[order].add(calls, at, unit)
+        for (let distance = Math.min(at, farthest); distance > (repeated ? 7 : 0); distance--)
+          if (!pairs.has(current, calls[at - distance]!, distance))
+            pairs.add(current, calls[at - distance]!, distance)
       }
-      for (let at = 1; at < calls.length; at++)
-        for (let distance = Math.min(at, this.window - 1); distance > 0; distance--)
-          if (!this.pairs.has(calls[at]!, calls[at - distance]!, distance))
-            this.pairs.add(calls[at]!, calls[at - distance]!, distance)
-    }
   }
 
   /** Bits of r below which a 3-gram does not count: those in under 1 % of the units, or in one of few. */
