@@ -5,7 +5,13 @@ export * from './events.ts'
 export { GRAMS_LIMIT, type GramGauge, GramTable } from './grams.ts'
 export * from './judgement.ts'
 export * from './levels.ts'
-export { condensed, type Learnable, QUARANTINE_UNITS, type QuarantineGauge } from './quarantine.ts'
+export {
+  condensed,
+  HELD_CALLS_LIMIT,
+  type Learnable,
+  QUARANTINE_UNITS,
+  type QuarantineGauge,
+} from './quarantine.ts'
 export { DRIFT, RECURRING } from './recurrence.ts'
 export { ORDERS, type Order, Supports } from './supports.ts'
 export * from './types.ts'

@@ -49,7 +49,7 @@ export interface JudgementParts {
 }
 
 /**
- * Learns units until `settle`, and judges them from then on while it learns more slowly: a unit of 8 bits or more
+ * Learns units until `settle`, and judges them from then on while it learns more slowly: a notice or more
  * waits in quarantine for 64 units, and is dropped with all that wait when such units recur. Every unit that is
  * scored enters the ring that the next calibration is made of, odd or not: a ring of those that passed would grow
  * narrower by itself.
@@ -136,7 +136,8 @@ export class Judgement {
       return verdict
     }
     if (this.#recurrence.add(verdict.bits)) verdict.recurring = true
-    if (verdict.bits < LEVEL_BITS.incident) this.#learn(learnable)
+    // What recurrence adds up waits: learned at once, a rare path would be common before it has recurred.
+    if (verdict.bits < LEVEL_BITS.notice) this.#learn(learnable)
     else this.#quarantine.put(learnable)
     if (this.#quarantineRecurrence.add(verdict.bits)) this.#forget(this.#quarantine.drop())
     for (const due of this.#quarantine.due(ordinal)) {
