@@ -1,10 +1,11 @@
 /**
  * `npm run bench -- judgement [PART ...]`: how well J tells attacks from normal processes, against LFC, stide and
- * t-stide, on every trace set of the test data. Parts: table, promise, poison (all, when none is named). Prints the
+ * t-stide, on every trace set of the test data. Parts: table, promise, poison, captures (all, when none is named). Prints the
  * tables to standard error as they come, and one JSON object at the end.
  */
 import { existsSync } from 'node:fs'
 import { measureUnit } from '#homeostasis'
+import { captures } from './judgement/captures.ts'
 import { type Detector, judged, learned, lfc, stide, tStide, unitsOf } from './judgement/detectors.ts'
 import { areaOf, caughtAt, type Scored, shareFrom } from './judgement/figures.ts'
 import { data, normalSets, random, type Split, sets, type Trace } from './judgement/sets.ts'
@@ -187,5 +188,6 @@ const result = {
   ...(wanted('table') ? { table: await table() } : {}),
   ...(wanted('promise') ? { promise: { window9: await promise(9), window6: await promise(6) } } : {}),
   ...(wanted('poison') ? { poison: await poison() } : {}),
+  ...(wanted('captures') ? { captures: { window9: await captures(9), window6: await captures(6) } } : {}),
 }
 console.log(JSON.stringify(result))
