@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {
+  actOnRecord,
   condensed,
+  DEFAULT_SETTINGS,
+  decodeProfile,
   type ExecEdge,
+  encodeProfile,
   HELD_CALLS_LIMIT,
   Judgement,
   judgementBody,
   judgementFrom,
   measureUnit,
+  Profile,
   QUARANTINE_UNITS,
+  recordOf,
   Supports,
   spokenParts,
   UNIT_CALLS,
@@ -196,5 +202,22 @@ describe('a saved judgement', () => {
     for (const calls of [NORMAL, ODD, NORMAL.subarray(0, 5)])
       assert.equal(bitsOf(again, calls), bitsOf(judgement, calls))
     assert.ok(again.knows({ parent: '/bin/a', started: '/bin/b' }))
+  })
+
+  it('is forgotten with training, and kept with it', () => {
+    const key = { binary: '/bin/a', abi: 'x86-64' as const, window: 9, sha256: '' }
+    const profile = new Profile(key, { ...DEFAULT_SETTINGS, window: 9 })
+    const record = { ...recordOf(profile, { since: 0, made: 0 }), judgement: judgementBody(learned()) }
+    for (const verb of ['normalize', 'tolerize'] as const)
+      assert.deepEqual(actOnRecord(record, verb, 1).judgement, record.judgement)
+    for (const verb of ['sensitize', 'reset'] as const)
+      assert.equal(actOnRecord(record, verb, 1).judgement, undefined)
+  })
+
+  it('is refused in a profile of another window', () => {
+    const key = { binary: '/bin/a', abi: 'x86-64' as const, window: 6, sha256: '' }
+    const profile = new Profile(key, DEFAULT_SETTINGS)
+    const record = { ...recordOf(profile, { since: 0, made: 0 }), judgement: judgementBody(learned()) }
+    assert.throws(() => decodeProfile(encodeProfile(record)), /the window of its judgement is another/)
   })
 })
