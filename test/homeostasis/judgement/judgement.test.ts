@@ -90,6 +90,7 @@ describe('a settled judgement', () => {
     take(judgement, NORMAL)
     assert.equal(judgement.gauge().quarantine.waiting, 0)
     assert.equal(judgement.supports.n, 64 + 64 + 1)
+    assert.equal(judgement.parts().ring.filter(({ ordinal }) => ordinal === 64).length, 2, 'it counts twice')
     assert.ok(bitsOf(judgement, ODD)! < before)
   })
 
@@ -100,6 +101,10 @@ describe('a settled judgement', () => {
     assert.deepEqual(recurring, [false, false, false, true])
     const { waiting, aside } = judgement.gauge().quarantine
     assert.deepEqual({ waiting, aside }, { waiting: 0, aside: 4 })
+    assert.ok(
+      judgement.parts().ring.every(({ ordinal }) => ordinal < 64),
+      'they left the ring',
+    )
     for (let i = 0; i < 600; i++) take(judgement, NORMAL)
     assert.ok(bitsOf(judgement, ODD)! >= bits!, 'they are no yardstick either')
     assert.equal(judgement.supports.n, 64 + 600)
