@@ -1,4 +1,5 @@
 /** A profile record as the plain value that a profile file's CBOR holds, and back with every field checked. */
+import { checkJudgementBody } from './judgement/index.ts'
 import { bitCount, CALL_LIMIT, distanceMask } from './pairs.ts'
 import { type PairSupport, type ProfileRecord, pairCode } from './record.ts'
 import { type ProfileTables, SLOTS, type TableRow } from './types.ts'
@@ -73,6 +74,7 @@ export function bodyOf(record: ProfileRecord): Fields {
     about: record.about,
     names: [...record.names].sort(([a], [b]) => a - b),
     ...(record.response === undefined ? {} : { response: record.response }),
+    ...(record.judgement === undefined ? {} : { judgement: record.judgement }),
     rows: tables.rows
       .map((row) => packRow(row, record.support))
       .filter((row) => (row[1] as Uint8Array).length > 0)
@@ -187,6 +189,8 @@ export function recordOfBody(value: unknown): ProfileRecord {
     const two = list(entry, 'names', 2)
     names.set(count(two[0], 'names', CALL_LIMIT - 1), text(two[1], 'names', 256))
   }
+  const judgement = body.judgement === undefined ? undefined : checkJudgementBody(body.judgement)
+  check(judgement === undefined || judgement.window === window, 'the window of its judgement is another')
   const support = new Map<number, PairSupport>()
   const rows = list(body.rows, 'rows', CALL_LIMIT).map((row) => unpackRow(row, window, support))
   check(
@@ -221,5 +225,6 @@ export function recordOfBody(value: unknown): ProfileRecord {
       Object.entries(about).map(([name, said]) => [text(name, 'about', 64), text(said, 'about')]),
     ),
     ...(support.size > 0 ? { support } : {}),
+    ...(judgement === undefined ? {} : { judgement }),
   }
 }

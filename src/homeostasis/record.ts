@@ -1,3 +1,4 @@
+import type { JudgementBody } from './judgement/index.ts'
 import type { PairTable } from './pairs.ts'
 import { Profile } from './profile.ts'
 import { DEFAULT_SETTINGS } from './settings.ts'
@@ -33,6 +34,8 @@ export interface ProfileRecord {
   about: Readonly<Record<string, string>>
   /** For pairs of the training table, by `pairCode`; those that are absent have none. */
   support?: ReadonlyMap<number, PairSupport>
+  /** What units are judged by on this host; `judgementFrom` makes it live. Of no use elsewhere. */
+  judgement?: JudgementBody
 }
 
 /** One number for (current, previous, distance): current and previous below 4096, distance 1..8. */
@@ -74,10 +77,11 @@ export function actOnRecord(record: ProfileRecord, verb: OperatorVerb, now: numb
   const profile = profileFrom(record, { ...DEFAULT_SETTINGS })
   profile.act(verb)
   const since = verb === 'reset' ? now : record.since
-  const { support, ...rest } = record
+  const { support, judgement, ...rest } = record
   const changed = { ...rest, ...recordOf(profile, { since, made: now }, { ...record.about }) }
-  // Support is of training's pairs: it goes with them.
-  return support && (verb === 'normalize' || verb === 'tolerize') ? { ...changed, support } : changed
+  if (verb !== 'normalize' && verb !== 'tolerize') return changed
+  // Support is of training's pairs, and judgement of what was learned with them: they go together.
+  return { ...changed, ...(support ? { support } : {}), ...(judgement ? { judgement } : {}) }
 }
 
 /** The table that is in force: test of a normal profile, else what was learned. */

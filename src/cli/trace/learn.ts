@@ -6,16 +6,22 @@ import {
   DEFAULT_SETTINGS,
   type EmptyRule,
   encodeProfile,
+  Judgement,
+  judgementBody,
   learnCalls,
+  measureUnit,
   Profile,
   recordOf,
+  Supports,
   type Task,
 } from '#homeostasis'
 import { type Abi, CallNames, hostAbi } from '#syscalls'
 import { contextOf, print, printJson } from '../context.ts'
 import { CommandError, reasonOf } from '../errors.ts'
-import { checkSeen, eachTrace, type InputOptions, reading } from './input.ts'
+import { checkSeen, eachTrace, type InputOptions, note, reading } from './input.ts'
+import { tooFew } from './judge.ts'
 import { TaskSink, type TaskWork } from './tasks.ts'
+import { withUnits } from './units.ts'
 
 interface LearnOptions extends InputOptions {
   window: number
@@ -23,6 +29,7 @@ interface LearnOptions extends InputOptions {
   output: string
   binary?: string
   sha256?: string
+  judge?: boolean
 }
 
 /** What a profile of traces that name no program is called. */
@@ -55,15 +62,28 @@ export function learnCommand(parent: Command): void {
     .addOption(emptyOption().default('symbol'))
     .addOption(binaryOption())
     .option('--sha256 <hex>', 'SHA-256 of the program file, to be kept in the profile')
+    .option(
+      '--judge',
+      'learn as well what trace score --judge goes by (the default); says so if there is too little',
+    )
+    .option('--no-judge', 'learn pairs only: faster, smaller, and the same on every host')
     .requiredOption('-o, --output <profile>', 'where to write it')
     .argument('<file...>', 'traces')
     .action(async (files: string[], options: LearnOptions, command: Command) => {
       if (options.sha256 !== undefined && !/^[0-9a-f]{64}$/.test(options.sha256))
         throw new CommandError('--sha256: 64 hexadecimal digits are wanted, in lower case')
       const now = clock()
-      const { profile, traces } = await learn(files, options, now)
+      const { profile, traces, judgement } = await learn(
+        files,
+        { ...options, judge: options.judge ?? true },
+        now,
+      )
       const about = { source: `${traces} trace file(s), lymph trace learn` }
-      await writeWhole(options.output, encodeProfile(recordOf(profile, { since: now, made: now }, about)))
+      const record = recordOf(profile, { since: now, made: now }, about)
+      if (judgement) record.judgement = judgementBody(judgement)
+      await writeWhole(options.output, encodeProfile(record))
+      if (options.judge && judgement && !judgement.calibration)
+        note(`${options.output}: ${tooFew(judgement)}`)
       const said = {
         profile: options.output,
         binary: profile.key.binary,
@@ -74,6 +94,7 @@ export function learnCommand(parent: Command): void {
         calls: profile.calls,
         pairs: profile.train.table.pairs,
         sequences: profile.train.sequences,
+        ...(judgement ? { judgement: learned(judgement) } : {}),
       }
       if (contextOf(command).json) printJson(said)
       else
@@ -88,7 +109,7 @@ export async function learn(
   files: readonly string[],
   options: Omit<LearnOptions, 'output'>,
   now: number,
-): Promise<{ profile: Profile; traces: number }> {
+): Promise<{ profile: Profile; traces: number; judgement?: Judgement }> {
   const abi: Abi = options.abi ?? hostAbi()
   const key = {
     binary: options.binary ?? NO_BINARY,
@@ -97,12 +118,33 @@ export async function learn(
     sha256: options.sha256 ?? '',
   }
   const profile = new Profile(key, { ...DEFAULT_SETTINGS, window: options.window, empty: options.empty })
-  const sink = new TaskSink(learning(profile, now), options.binary)
+  const judgement = options.judge ? new Judgement(new Supports(options.window)) : undefined
+  const work = learning(profile, now)
+  const sink: TaskSink<unknown> = judgement
+    ? new TaskSink(
+        withUnits(work, ({ calls, edges }) => {
+          judgement.take({ score: measureUnit(judgement.supports, calls), runs: [calls], edges })
+        }),
+        options.binary,
+      )
+    : new TaskSink(work, options.binary)
   const names = new CallNames(abi)
   const traces = await eachTrace(files, options, names, sink, { begin: () => {}, end: () => sink.end() })
   checkSeen(sink, abi, options.binary)
   for (const [number, name] of names.dynamic) profile.names.set(number, name)
-  return { profile, traces }
+  judgement?.settle()
+  return { profile, traces, ...(judgement ? { judgement } : {}) }
+}
+
+/** What is said of a judgement once it is learned. */
+function learned(judgement: Judgement) {
+  const { supports, units, calibration } = judgement
+  return {
+    units,
+    comparable: calibration?.m ?? judgement.comparable,
+    restless: calibration?.q ?? null,
+    grams: supports.grams[8].count,
+  }
 }
 
 /** All at one time: a profile of recorded traces may freeze, it does not become normal by itself. */

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import {
   decodeProfile,
   type EmptyRule,
+  type Judgement,
   type PairTable,
   ProfileFileError,
   type ProfileRecord,
@@ -16,18 +17,21 @@ import { contextOf, print } from '../context.ts'
 import { CommandError, exitCodes } from '../errors.ts'
 import { table } from '../table.ts'
 import { checkSeen, eachTrace, type InputOptions, type Opened, reading } from './input.ts'
+import { judgementOf, namesOf, Oddest, type TraceJudgement, whyText } from './judge.ts'
 import { binaryOption, emptyOption, windowOption } from './learn.ts'
 import { TaskSink, type TaskWork } from './tasks.ts'
+import { withUnits } from './units.ts'
 
 interface ScoreOptions extends InputOptions {
   profile: string
   window?: number
   empty?: EmptyRule
   binary?: string
+  judge?: boolean
 }
 
-/** What is printed of one trace. */
-export interface TraceScore {
+/** What is printed of one trace; with --judge also its judgement. */
+export interface TraceScore extends Partial<TraceJudgement> {
   trace: string
   calls: number
   anomalous: number
@@ -49,24 +53,38 @@ export function scoreCommand(parent: Command): void {
     .addOption(windowOption())
     .addOption(emptyOption())
     .addOption(binaryOption())
+    .option(
+      '--judge',
+      'say how odd each is for this profile, and why; severities of incidents are findings too',
+    )
     .argument('<file...>', 'traces: files, .gz, .tar.gz, folders, - for standard input')
     .action(async (files: string[], options: ScoreOptions, command: Command) => {
       const record = await readProfile(options)
-      const scores = await score(files, record, options)
+      const judgement = options.judge ? judgementOf(record, options.profile) : undefined
+      const scores = await score(files, record, { ...options, ...(judgement ? { judgement } : {}) })
       if (contextOf(command).json) {
         // In pieces: a million rows are more than one string should be.
         for (let i = 0; i < scores.length; i += 4096)
           print(...scores.slice(i, i + 4096).map((row) => JSON.stringify(row)))
-      } else print(table(scores, columns, 'no trace'))
-      if (scores.some((row) => row.anomalous > 0)) process.exitCode = exitCodes.findings
+      } else print(table(scores, options.judge ? judgedColumns : columns, 'no trace'))
+      if (scores.some((row) => row.anomalous > 0 || row.severity === 'incident' || row.severity === 'severe'))
+        process.exitCode = exitCodes.findings
     })
 }
 
-const columns = [
+const counts = [
   { head: 'CALLS', right: true, cell: (row: TraceScore) => row.calls },
   { head: 'ANOMALOUS', right: true, cell: (row: TraceScore) => row.anomalous },
   { head: 'MAX LFC', right: true, cell: (row: TraceScore) => row.maxLfc },
-  { head: 'TRACE', shrink: true, cell: (row: TraceScore) => row.trace },
+]
+const traceColumn = { head: 'TRACE', shrink: true, cell: (row: TraceScore) => row.trace }
+const columns = [...counts, traceColumn]
+const judgedColumns = [
+  ...counts,
+  { head: 'BITS', right: true, cell: (row: TraceScore) => row.bits?.toFixed(1) },
+  { head: 'SEVERITY', cell: (row: TraceScore) => row.severity },
+  traceColumn,
+  { head: 'WHY', cell: (row: TraceScore) => whyText(row as TraceJudgement) },
 ]
 
 /** The profile, if it was learned as it is to be used. */
@@ -94,16 +112,37 @@ async function readProfile(options: ScoreOptions): Promise<ProfileRecord> {
 export async function score(
   files: readonly string[],
   record: ProfileRecord,
-  options: InputOptions & { binary?: string },
+  options: InputOptions & { binary?: string; judgement?: Judgement },
 ): Promise<TraceScore[]> {
   const { abi, window } = record.key
   const scores: TraceScore[] = []
   const scoring = new Scoring(tableInForce(record), { window, empty: record.empty }, scores)
-  const sink = new TaskSink(scoring, options.binary)
+  const { judgement } = options
+  const nameOf = namesOf(record)
+  let oddest = new Map<TraceScore, Oddest>()
+  let told = 0
+  const sink: TaskSink<unknown> = judgement
+    ? new TaskSink(
+        withUnits(scoring, (unit, { row }) => {
+          const odd = oddest.get(row!) ?? new Oddest()
+          oddest.set(row!, odd)
+          odd.add(unit, judgement)
+        }),
+        options.binary,
+      )
+    : new TaskSink(scoring, options.binary)
   const names = new CallNames(abi, record.names, true)
   await eachTrace(files, options, names, sink, {
     begin: (trace) => scoring.open(trace),
-    end: () => sink.end(),
+    end: () => {
+      sink.end()
+      if (judgement === undefined) return
+      for (; told < scores.length; told++) {
+        const row = scores[told]!
+        Object.assign(row, (oddest.get(row) ?? new Oddest()).told(judgement, nameOf))
+      }
+      oddest = new Map()
+    },
   })
   checkSeen(sink, abi, options.binary)
   return scores

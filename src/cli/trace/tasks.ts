@@ -17,8 +17,8 @@ interface State<Work> {
 export interface TaskWork<Work> {
   begin(task: number): Work
   fork(parent: Work, task: number): Work
-  /** The task became another program; calls that follow are of it. */
-  exec(work: Work): void
+  /** The task became another program; calls that follow are of it. `from`: what it was, '' where that is not watched. */
+  exec(work: Work, from: string, started: string): void
   /** Calls `0 .. count` of one task, as slots. The array is used again. */
   calls(work: Work, calls: Uint16Array, count: number): void
   /** The task ended, or the trace did. */
@@ -54,10 +54,11 @@ export class TaskSink<Work> implements TraceSink {
 
   exec(task: number, binary: string): void {
     const state = this.#switch(task)
+    const from = state.watched ? state.binary : ''
     state.binary = binary
     if (this.binariesSeen.size < SEEN_MOST) this.binariesSeen.add(binary)
     state.watched = this.#binary === undefined || this.#binary === binary
-    this.#work.exec(state.work)
+    this.#work.exec(state.work, from, binary)
   }
 
   fork(task: number, parent: number): void {
