@@ -150,7 +150,8 @@ export class Operator {
    */
   async import(file: Uint8Array, binary?: string): Promise<Imported> {
     const { sensor, saves, settings, now, messages } = this.#ports
-    const read = decodeProfile(file)
+    // What units are judged by is of the host that learned it.
+    const { judgement: _, ...read } = decodeProfile(file)
     const record: ProfileRecord = { ...read, key: { ...read.key, binary: binary ?? read.key.binary } }
     const { key, tables } = record
     if (!key.binary.startsWith('/'))
