@@ -57,7 +57,9 @@ describe('the environment of a live host', () => {
     await new Promise((resolve) => server.once('listening', resolve))
     port = (server.address() as AddressInfo).port
     mkdirSync(handed, { mode: 0o777 })
-    for (const path of [folder, handed]) chmodSync(path, 0o777)
+    // The daemon's user writes here; whatever is above its state must be root's alone.
+    chmodSync(folder, 0o755)
+    chmodSync(handed, 0o777)
     writeFileSync(
       join(folder, 'config.yaml'),
       [
