@@ -7,9 +7,9 @@ import { z } from 'zod'
 import { DaemonError, exitOf, oneLine } from './errors.ts'
 import type { Host } from './host.ts'
 import { operatorRoutes } from './mesh-routes.ts'
+import { bodyAs } from './request.ts'
 import { namedSettings } from './settings.ts'
 
-const bodyLimitBytes = 16 * 1024 * 1024
 const abi = z.enum(['x86-64', 'i386', 'arm64']).optional()
 const program = {
   binary: z.string().min(1).max(4096),
@@ -43,22 +43,6 @@ const shapes = {
     lfc: z.number().int().min(0).max(128),
     maxLfc: z.number().int().min(0).max(128),
   }),
-}
-
-/** The body as a shape wants it, without the keys that are absent. */
-async function bodyAs<Shape extends z.ZodType>(context: Context, shape: Shape): Promise<z.output<Shape>> {
-  const text = await context.req.text()
-  if (text.length > bodyLimitBytes) throw new DaemonError('the request is too large')
-  let value: unknown
-  try {
-    value = text === '' ? {} : JSON.parse(text)
-  } catch {
-    throw new DaemonError('the request is no JSON')
-  }
-  const parsed = shape.safeParse(value)
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw new DaemonError(`${issue?.path.join('.') || 'request'}: ${issue?.message}`)
 }
 
 function followed(context: Context, values: (signal: AbortSignal) => AsyncGenerator<unknown>): Response {

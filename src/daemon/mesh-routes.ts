@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Operator } from '#mesh'
 import { DaemonError } from './errors.ts'
 import type { MeshLink } from './mesh-link.ts'
+import { jsonOf } from './request.ts'
 
 const key = z
   .string()
@@ -26,8 +27,7 @@ export function operatorRoutes(api: Hono, link: MeshLink): void {
     act: (asked: z.output<Shape>) => unknown,
   ) =>
     api.post(path, async (context) => {
-      const text = await context.req.text()
-      const parsed = shape.safeParse(text === '' ? {} : parse(text))
+      const parsed = shape.safeParse(await jsonOf(context))
       if (!parsed.success)
         throw new DaemonError(parsed.error.issues[0]?.message ?? 'the request is not understood')
       return context.json(await act(parsed.data))
@@ -46,12 +46,4 @@ export function operatorRoutes(api: Hono, link: MeshLink): void {
     cleared: await link.dismiss(peer, kind, subject),
   }))
   post('/mesh/approve', shapes.approve, ({ fingerprint }) => operator().approve(fingerprint))
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new DaemonError('the request is no JSON')
-  }
 }
