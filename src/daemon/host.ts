@@ -218,7 +218,12 @@ export class Host {
   /** What the mesh says becomes classes here, and nothing more; the local allow-list outranks it. */
   #settleMesh(): void {
     const { quorum, allow } = this.#options.config.mesh
-    const runs = (sha256: string) => this.operator.rows().some((row) => row.sha256 === sha256)
+    // Made once, and only if somebody warns: this runs every second.
+    let here: Set<string> | undefined
+    const runs = (sha256: string) => {
+      here ??= new Set(this.operator.rows().map((row) => row.sha256))
+      return here.has(sha256)
+    }
     const allowed = ({ subject, sha256 }: { subject: string; sha256: string }) =>
       allow.includes(subject) || allow.includes(sha256)
     settleClasses(this.classes, 'mesh', this.mesh.classes({ runs, allowed }, quorum), this.now())

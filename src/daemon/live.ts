@@ -47,9 +47,14 @@ export class LiveProfiles {
    */
   instances(tracked: Tracked): Tracked[] {
     if (!tracked.file) return [tracked]
-    const name = this.nameOf(tracked)
+    const { path, abi } = tracked.executable
+    const { sha256 } = tracked.file
+    // The window is every live profile's. No names are made: each save asks this of a thousand.
     return this.list()
-      .filter((other) => other === tracked || (other.file && this.nameOf(other) === name))
+      .filter(
+        ({ executable, file }) =>
+          executable.path === path && executable.abi === abi && file?.sha256 === sha256,
+      )
       .sort((a, b) => (b.counters?.calls ?? 0) - (a.counters?.calls ?? 0))
   }
 
