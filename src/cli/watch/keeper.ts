@@ -1,12 +1,11 @@
 /** Where the profiles of a watched command come from and go to: the daemon, or the state folder while none runs. */
 import {
+  actOnRecord,
   changeSetting,
   DEFAULT_SETTINGS,
   decodeProfile,
   encodeProfile,
   type ProfileRecord,
-  profileFrom,
-  recordOf,
   type Settings,
   settingName,
 } from '#homeostasis'
@@ -109,18 +108,12 @@ function withFolder(context: Context, settings: Settings): Keeper {
     async keep(records, normalize) {
       if (records.length === 0) return
       await inState(context, () => {
-        for (const record of records) folder.write(normalize ? normalized(record, settings) : record)
+        for (const record of records)
+          folder.write(normalize ? actOnRecord(record, 'normalize', record.made) : record)
       }).catch((error: unknown) => {
         throw new CommandError(lineOf(error), exitCodes.degraded)
       })
     },
     tell: () => Promise.resolve(undefined),
   }
-}
-
-function normalized(record: ProfileRecord, settings: Settings): ProfileRecord {
-  const profile = profileFrom(record, settings)
-  profile.act('normalize')
-  const { since, made, about } = record
-  return { ...record, ...recordOf(profile, { since, made }, about) }
 }
