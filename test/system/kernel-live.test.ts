@@ -7,18 +7,10 @@ import { join } from 'node:path'
 import { after, afterEach, beforeEach, describe, it } from 'node:test'
 import type { SensorEvent, SensorTotals } from '#sensor'
 import { KernelSensor, type Sizes } from '#sensor/kernel'
-import { noKernel, scratch, until } from '../sensor/kernel/available.ts'
+import { noKernel, scratch, settings, until } from '../sensor/kernel/available.ts'
 import { noCompiler, Player } from './kernel-player.ts'
 
 const skip = (await noKernel()) ?? noCompiler() ?? false
-const settings = {
-  window: 6,
-  anomalyLimit: 30,
-  tolerizeLimit: 12,
-  localityWindow: 128,
-  delayLimitMs: 1000,
-  defaultDelayUnitMs: 0,
-}
 const [READ, WRITE, GETPID, GETUID, GETPPID, EMPTY] = [0, 1, 39, 102, 110, 511]
 const GETPID_32 = 20
 

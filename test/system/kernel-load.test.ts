@@ -5,17 +5,9 @@ import { once } from 'node:events'
 import { it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KernelSensor } from '#sensor/kernel'
-import { noKernel } from '../sensor/kernel/available.ts'
+import { noKernel, settings } from '../sensor/kernel/available.ts'
 
 const skip = (await noKernel()) ?? false
-const settings = {
-  window: 6,
-  anomalyLimit: 30,
-  tolerizeLimit: 12,
-  localityWindow: 128,
-  delayLimitMs: 1000,
-  defaultDelayUnitMs: 0,
-}
 
 it('a burst of signals is no refusal of the program', { skip }, async () => {
   const burst = 'n=0; while [ $n -lt 1000 ]; do kill -CHLD $PPID; n=$((n+1)); done'

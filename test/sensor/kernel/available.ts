@@ -1,7 +1,17 @@
 import { mkdtempSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { inspectKernel } from '#sensor'
+import { inspectKernel, type SensorSettings } from '#sensor'
+
+/** What the tests of the live sensor start it with: pH's limits, short delays. */
+export const settings: SensorSettings = {
+  window: 6,
+  anomalyLimit: 30,
+  tolerizeLimit: 12,
+  localityWindow: 128,
+  delayLimitMs: 1000,
+  defaultDelayUnitMs: 0,
+}
 
 /** Why the kernel sensor cannot run here; undefined when it can. */
 export async function noKernel(): Promise<string | undefined> {
