@@ -54,6 +54,7 @@ export class Synchroniser {
       (stream, connection) => this.#answer(stream, connection),
       {
         maxInboundStreams: 2,
+        runOnLimitedConnection: true,
       },
     )
   }
@@ -99,7 +100,7 @@ export class Synchroniser {
     this.#busy.add(peer)
     try {
       const signal = AbortSignal.timeout(this.#options.timing.exchange)
-      const stream = await connection.newStream(protocols.sync, { signal })
+      const stream = await connection.newStream(protocols.sync, { signal, runOnLimitedConnection: true })
       await this.#run(stream, initiate(side), peer, signal)
       return true
     } catch (error) {
