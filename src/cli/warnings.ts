@@ -1,5 +1,6 @@
 /** `lymph warnings`: what other hosts say of themselves. Nothing here acts on it. */
 import { Command } from 'commander'
+import { gist } from '#incidents'
 import { contextOf, print, printJson } from './context.ts'
 import { CommandError } from './errors.ts'
 import { moment, plain, plural } from './format.ts'
@@ -77,6 +78,7 @@ const columns: Column<WarningLine>[] = [
   { head: 'ALSO', cell: (w) => (w.corroborated > 0 ? plural(w.corroborated, 'host') : ''), right: true },
   { head: 'LFC', cell: (w) => w.maxLfc, right: true },
   { head: 'PAIRS', cell: (w) => w.pairs?.length, right: true },
+  { head: 'SIGMA', cell: (w) => w.sigmas?.toFixed(1), right: true },
   { head: 'RAISED', cell: (w) => moment(w.raised) },
   { head: 'EXPIRES', cell: (w) => moment(w.expires) },
   { head: 'SUBJECT', cell: (w) => w.subject, shrink: true },
@@ -84,8 +86,7 @@ const columns: Column<WarningLine>[] = [
 
 /** One warning in a few lines: the first for skimming, the pairs below it indented. */
 function story(warning: WarningLine): string {
-  const lfc = warning.maxLfc === undefined ? '' : `, LFC ${warning.maxLfc}`
-  const first = `${moment(warning.raised)} ${warning.host}: ${warning.severity}: ${warning.kind} ${warning.subject}${lfc} (${warning.state})`
+  const first = `${moment(warning.raised)} ${warning.host}: ${warning.severity}: ${warning.kind} ${gist(warning)} (${warning.state})`
   const most = 8
   const lines = pairLines(warning.pairs ?? [], warning.abi, '    ')
   const rest = lines.length > most ? [`    and ${lines.length - most} more calls`] : []

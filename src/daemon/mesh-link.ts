@@ -1,5 +1,5 @@
 /**
- * This host on the mesh: its open incidents go out as semaphores, its profiles as digests; what others say comes in as
+ * This host on the mesh: its open incidents, the alarms of its environment and what ails it go out as semaphores, its profiles as digests; what others say comes in as
  * warnings and digests. Without a mesh everything here rests.
  */
 import {
@@ -12,15 +12,15 @@ import {
   Refusals,
 } from '#fleet'
 import {
+  type About,
   type Incident,
   type NetworkClass,
   type NetworkView,
   networkClasses,
+  Outgoing,
   type QuorumRules,
   readSemaphore,
-  refreshDue,
   type SemaphoreBody,
-  semaphoreKey,
   silentWarning,
   toSemaphore,
   type Warning,
@@ -53,7 +53,7 @@ export const semaphoreTtlMs = 15 * 60_000
 
 export class MeshLink {
   readonly #ports: MeshLinkPorts
-  readonly #said = new Map<string, { body: SemaphoreBody; at: number }>()
+  readonly #out = new Outgoing(semaphoreTtlMs)
   readonly refusals = new Refusals()
   #mesh: Mesh | undefined
   #warnings = new WarningBook('')
@@ -61,6 +61,7 @@ export class MeshLink {
   #exchange: DigestExchange | undefined
   readonly #silent = new Set<string>()
   #publishing: Promise<void> = Promise.resolve()
+  #busy = false
 
   constructor(ports: MeshLinkPorts) {
     this.#ports = ports
@@ -157,10 +158,10 @@ export class MeshLink {
       return
     }
     if (record.kind !== 'semaphore') return
-    if (record.peer === this.peer && !this.#said.has(record.key)) {
+    if (record.peer === this.peer && change === 'raised') {
       // Raised before a restart: told again or cleared by what is open now.
       const read = readSemaphore(record.body)
-      if (read.ok && change === 'raised') this.#said.set(record.key, { body: read.body, at: record.made })
+      if (read.ok) this.#out.heard(record.key, read.body, record.made)
     }
     const applied = this.#warnings.apply(change, record, now)
     if (!applied.ok) this.#ports.say(1, `a semaphore of ${record.name} was refused: ${applied.reason}`)
@@ -213,33 +214,38 @@ export class MeshLink {
     this.#digests.expire(now)
   }
 
-  /** Tells the mesh of the open incidents: new and worse ones at once, others seldom; clears what is over. */
+  /** Tells the mesh of the open incidents. */
   publishIncidents(open: Incident[]): Promise<void> {
-    this.#publishing = this.#publishing.then(() => this.#publish(open))
+    return this.stand('binary', open.map(toSemaphore))
+  }
+
+  /** Tells the mesh of all that stands of one kind of subject: new and worse at once, others seldom; clears what is over. */
+  stand(about: About, bodies: readonly SemaphoreBody[]): Promise<void> {
+    this.#out.stand(about, bodies)
+    if (this.#busy || !this.#mesh) return this.#publishing
+    this.#busy = true
+    this.#publishing = this.#publish(this.#mesh).finally(() => {
+      this.#busy = false
+    })
     return this.#publishing
   }
 
-  async #publish(open: Incident[]): Promise<void> {
-    const mesh = this.#mesh
-    if (!mesh) return
-    const now = this.#ports.now()
-    const standing = new Set<string>()
+  async #publish(mesh: Mesh): Promise<void> {
+    const { now, say } = this.#ports
     try {
-      for (const incident of open) {
-        const body = toSemaphore(incident)
-        const key = semaphoreKey(body)
-        standing.add(key)
-        if (!refreshDue(this.#said.get(key), body, semaphoreTtlMs, now)) continue
-        await mesh.publish('semaphore', key, body, semaphoreTtlMs, weightOf(body.severity))
-        this.#said.set(key, { body, at: now })
-      }
-      for (const key of [...this.#said.keys()])
-        if (!standing.has(key)) {
+      // What stands may have changed while something was said.
+      for (let [next] = this.#out.due(now()); next; [next] = this.#out.due(now())) {
+        const { key, body } = next
+        if (body === undefined) {
           await mesh.clear('semaphore', key)
-          this.#said.delete(key)
+          this.#out.cleared(key)
+        } else {
+          await mesh.publish('semaphore', key, body, semaphoreTtlMs, weightOf(body.severity))
+          this.#out.published(key, body, now())
         }
+      }
     } catch (error) {
-      this.#ports.say(1, `a semaphore was not published: ${(error as Error).message}; it is tried again`)
+      say(1, `a semaphore was not published: ${(error as Error).message}; it is tried again`)
     }
   }
 
@@ -276,7 +282,7 @@ export class MeshLink {
     const mesh = this.#mesh
     this.#mesh = undefined
     this.#exchange = undefined
-    this.#said.clear()
+    this.#out.reset()
     this.#silent.clear()
     await this.#publishing
     await mesh?.stop()

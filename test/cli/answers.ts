@@ -86,6 +86,7 @@ export const incident: IncidentLine = {
 export const warning: WarningLine = {
   host: 'web-2',
   peer: '12D3KooWabc',
+  about: 'binary',
   kind: 'ph_sequence_anomaly',
   subject: '/usr/bin/less',
   sha256: incident.sha256,
