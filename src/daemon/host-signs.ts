@@ -35,9 +35,9 @@ export class HostSigns {
   settle(view: HostView): HostSemaphore[] {
     const { name, now } = view
     const found = new Map<HostKind, [Severity, string]>()
-    const lost = view.events?.lost ?? 0
-    if (this.#lost !== undefined && lost > this.#lost) this.#gapAt = now
-    this.#lost = lost
+    const lost = view.events?.lost
+    if (lost !== undefined && this.#lost !== undefined && lost > this.#lost) this.#gapAt = now
+    this.#lost = lost ?? this.#lost
     if (now - this.#gapAt < rules.gapMs && view.events)
       found.set('sensor_gap', ['incident', `${lost} of ${view.events.seen} events were lost`])
     const { disk } = view
