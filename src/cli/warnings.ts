@@ -1,6 +1,6 @@
 /** `lymph warnings`: what other hosts say of themselves. Nothing here acts on it. */
 import { Command } from 'commander'
-import { gist } from '#incidents'
+import { gist } from '#incidents/gist'
 import { contextOf, print, printJson } from './context.ts'
 import { CommandError } from './errors.ts'
 import { moment, plain, plural } from './format.ts'
