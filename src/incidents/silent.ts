@@ -15,6 +15,6 @@ export function silentWarning({ name, peer, lastHeard }: Missed, now: number): W
   return {
     ...{ host: name, peer, about: 'host', kind: SILENT_KIND, subject: name, severity: 'notice' },
     ...{ raised: lastHeard > 0 ? lastHeard : now, expires: now + 86_400_000 },
-    ...{ state: 'standing', corroborated: 0, detail: 'it is not heard any more' },
+    ...{ state: 'standing', corroborated: 0, corroboratedBy: [], detail: 'it is not heard any more' },
   }
 }

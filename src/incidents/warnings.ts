@@ -38,6 +38,8 @@ export interface Warning
   state: WarningState
   /** How many other hosts say it now: of the same file content, of the same observable and direction, of themselves. */
   corroborated: number
+  /** Who they are, by the names of their certificates; some of them where they are many. */
+  corroboratedBy: string[]
 }
 
 export type Applied =
@@ -70,7 +72,7 @@ export function warningFrom(
   if (!read.ok) return read
   return {
     ok: true,
-    warning: warningOf({ record, body: read.body, raised: record.received, state: 'standing' }, 0),
+    warning: warningOf({ record, body: read.body, raised: record.received, state: 'standing' }),
   }
 }
 
@@ -190,7 +192,7 @@ export class WarningBook {
     return [...this.#peers.values()]
       .flatMap((held) => [...held.values()])
       .filter(({ record, state }) => record.expires > now && state === 'standing')
-      .map((one) => warningOf(one, 0))
+      .map((one) => warningOf(one))
   }
 
   /** Newest first. */
@@ -228,14 +230,14 @@ export class WarningBook {
   }
 
   /** For each kind and content, who has a semaphore on it now. Hosts, not semaphores: one host is one voice. */
-  #support(now: number): Map<string, Set<string>> {
-    const support = new Map<string, Set<string>>()
+  #support(now: number): Support {
+    const support: Support = new Map()
     for (const [peer, held] of this.#peers)
       for (const { body, record } of held.values()) {
         const content = contentOf(body)
         if (content === undefined || record.expires <= now) continue
-        const peers = support.get(content) ?? new Set()
-        support.set(content, peers.add(peer))
+        const peers = support.get(content) ?? new Map<string, string>()
+        support.set(content, peers.set(peer, record.name))
       }
     return support
   }
@@ -268,12 +270,16 @@ export class WarningBook {
   }
 }
 
-function othersThan({ record }: Held, peers: Set<string> | undefined): number {
-  if (!peers) return 0
-  return peers.size - (peers.has(record.peer) ? 1 : 0)
+/** By content: PeerId and name of every host that says it. */
+type Support = Map<string, Map<string, string>>
+
+const namesMost = 16
+
+function othersThan({ record }: Held, peers: Map<string, string> | undefined): string[] {
+  return [...(peers ?? [])].filter(([peer]) => peer !== record.peer).map(([, name]) => name)
 }
 
-function warningOf({ record, body, raised, state }: Held, corroborated: number): Warning {
+function warningOf({ record, body, raised, state }: Held, others: readonly string[] = []): Warning {
   const { firstSeen, lastSeen: _, ...said } = body
   return {
     host: record.name,
@@ -283,6 +289,7 @@ function warningOf({ record, body, raised, state }: Held, corroborated: number):
     raised,
     expires: record.expires,
     state,
-    corroborated,
+    corroborated: others.length,
+    corroboratedBy: [...others].sort().slice(0, namesMost),
   }
 }

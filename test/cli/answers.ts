@@ -100,4 +100,5 @@ export const warning: WarningLine = {
   expires: incident.lastSeen,
   state: 'standing',
   corroborated: 0,
+  corroboratedBy: [],
 }

@@ -174,7 +174,9 @@ test('hearers: weaker classes are implied, k distinct hosts are a quorum of each
   ] as const)
     assert.ok(book.apply('raised', record(peer, body), 30).ok)
   const warnings = book.list(40)
-  assert.equal(warnings.find(({ peer }) => peer === 'a')?.corroborated, 1, 'b means the same')
+  const ofA = warnings.find(({ peer }) => peer === 'a')
+  assert.equal(ofA?.corroborated, 1, 'b means the same')
+  assert.deepEqual(ofA.corroboratedBy, ['host-b'])
   assert.equal(warnings.find(({ peer }) => peer === 'c')?.corroborated, 1, 'd has the same trouble')
   const view = { voices: book.voices(40), self: 'own', members: 5, runs: () => true, allowed: () => false }
   const names = networkClasses(view, quorumRules, 40).map(({ name }) => name)
