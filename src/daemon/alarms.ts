@@ -38,7 +38,8 @@ export class Alarms {
       const said = row && isOdd(row.class) ? toObservableSemaphore(alarm.report, row, now) : undefined
       if (said === undefined || Math.sign(said.sigmas) !== alarm.side) this.#standing.delete(name)
       // Off in the last slot, and not now: what it was is what there is to tell.
-      else if (Math.sign(said.value - said.expected) !== alarm.side) alarm.said.lastSeen = said.lastSeen
+      else if (Math.sign(said.value - said.expected) !== alarm.side)
+        alarm.said = { ...alarm.said, lastSeen: said.lastSeen }
       else alarm.said = { ...said, firstSeen: alarm.said.firstSeen }
     }
     return [...this.#standing.values()].map(({ said }) => said)
