@@ -3,9 +3,12 @@ import { readFileSync } from 'node:fs'
 import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import type { QuorumRules } from '#incidents'
+import type { OpenOptions } from '#mesh'
 import { type EnvironmentConfig, environmentSchema } from './environment-config.ts'
 import { DaemonError, oneLine } from './errors.ts'
 import { type DaemonSettings, initialSettings, parseSeconds, parseSetting } from './settings.ts'
+
+const choice = z.enum(['yes', 'no', 'auto']).default('auto')
 
 const schema = z.strictObject({
   listen: z
@@ -25,10 +28,16 @@ const schema = z.strictObject({
       quorum: z.union([z.literal('third'), z.int().min(2)]).default('third'),
       window: z.union([z.string(), z.number()]).default('1h'),
       allow: z.array(z.string()).default([]),
+      relay: choice,
+      reachable: choice,
+      mdns: z.boolean().default(false),
     })
-    .default({ quorum: 'third', window: '1h', allow: [] }),
+    .prefault({}),
   never_delay: z.array(z.string().startsWith('/', 'a full path')).default([]),
 })
+
+/** How this host is on the mesh: does it carry connections of others, can it be dialled itself, does it look around. */
+export type MeshWays = Required<Pick<OpenOptions, 'relay' | 'mdns'>>
 
 export interface Config {
   listen: string[]
@@ -36,7 +45,7 @@ export interface Config {
   settings: DaemonSettings
   quietMs: number
   /** What makes a quorum of what other hosts say, and the subjects and SHA-256 about which nothing they say counts. */
-  mesh: { quorum: QuorumRules; allow: string[] }
+  mesh: { quorum: QuorumRules; allow: string[]; ways: MeshWays }
   neverDelay: string[]
   environment: EnvironmentConfig
 }
@@ -106,6 +115,10 @@ export function readConfig(file = defaultConfigFile): Config {
     quietMs: quiet * 1000,
     neverDelay: never_delay,
     environment,
-    mesh: { quorum: { hosts: mesh.quorum, windowMs: window * 1000 }, allow: mesh.allow },
+    mesh: {
+      quorum: { hosts: mesh.quorum, windowMs: window * 1000 },
+      allow: mesh.allow,
+      ways: { relay: { serves: mesh.relay, reachable: mesh.reachable }, mdns: mesh.mdns },
+    },
   }
 }

@@ -94,6 +94,7 @@ export class Host {
     this.mesh = new MeshLink({
       folder: join(options.state, stateNames.mesh),
       listen: options.listen,
+      ways: options.config.mesh.ways,
       keyValue: store.keyValue('mesh'),
       verdicts: store.records<WarningVerdict[]>('verdicts'),
       version,
