@@ -62,7 +62,10 @@ export type MemberLine = Pick<
   Member,
   'name' | 'peer' | 'state' | 'lastHeard' | 'certificateExpires' | 'version' | 'skewMs'
 > &
-  Partial<Pick<Member, 'connected' | 'addresses'>>
+  Partial<Pick<Member, 'connected' | 'addresses'>> & {
+    /** What this host refused of what the member said, by reason. */
+    refused?: Record<string, number>
+  }
 
 export type MeshLine = MeshStatus
 

@@ -9,7 +9,7 @@ import { openStore, type Store } from '#store'
 import type { Config } from './config.ts'
 import { Detector } from './detector.ts'
 import { EnvironmentLink } from './environment-link.ts'
-import { FleetLink, ownProfiles } from './fleet-link.ts'
+import { FleetLink } from './fleet-link.ts'
 import { Followers } from './followers.ts'
 import { IncidentLink } from './incident-link.ts'
 import { MeshEntry, meshEveryMs } from './mesh-entry.ts'
@@ -99,7 +99,7 @@ export class Host {
       version,
       now: this.now,
       say: (level, line) => options.messages.say(level, line),
-      own: ownProfiles(this),
+      own: { find: (query) => this.fleet.own.find(query) },
       onWarning: (change, warning) => this.#warned(change, warning),
     })
     this.entry = new MeshEntry({
@@ -110,7 +110,12 @@ export class Host {
       messages: options.messages,
       now: this.now,
     })
-    this.fleet = new FleetLink(this, this.#saves, (line) => options.messages.say(1, line))
+    this.fleet = new FleetLink({
+      host: this,
+      saves: this.#saves,
+      records: (kind) => store.records(kind),
+      say: (level, line) => options.messages.say(level, line),
+    })
   }
 
   static async open(options: HostOptions): Promise<Host> {
@@ -140,6 +145,7 @@ export class Host {
     }
     messages.level = this.settings.logLevel
     await this.incidents.restore()
+    await this.fleet.restore()
     await this.mesh.open()
     if (sensor) {
       this.detector = new Detector({
@@ -157,7 +163,7 @@ export class Host {
     await this.#startEnvironment()
     this.#timers.push(setInterval(() => this.#keepHouse(), houseKeepingMs))
     this.#timers.push(setInterval(() => void this.entry.look(), meshEveryMs))
-    this.#timers.push(setInterval(() => void this.fleet.announce(), digestEveryMs))
+    this.#timers.push(setInterval(() => void this.fleet.keepHouse(), digestEveryMs))
   }
 
   async #startEnvironment(): Promise<void> {
@@ -292,6 +298,7 @@ export class Host {
     this.followEvents.close()
     this.followWarnings.close()
     await this.detector?.stop()
+    await this.fleet.stop()
     await this.mesh.close()
     await this.incidents.stop()
     await this.#store.close()

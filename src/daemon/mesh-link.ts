@@ -10,6 +10,8 @@ import {
   type OwnProfiles,
   REQUEST_BYTES,
   Refusals,
+  type SketchKey,
+  sketchKey,
 } from '#fleet'
 import {
   type Incident,
@@ -57,6 +59,7 @@ export class MeshLink {
   #warnings = new WarningBook('')
   #digests = new DigestBook(this.refusals)
   #exchange: DigestExchange | undefined
+  #sketchKey: { secret: string; key: SketchKey } | undefined
   readonly #silent = new Set<string>()
   #publishing: Promise<void> = Promise.resolve()
 
@@ -84,6 +87,7 @@ export class MeshLink {
       now,
       own,
       refusals: this.refusals,
+      sketchKey: () => this.sketchKey,
       peers: {
         peers: () => this.#others(),
         request: (peer, name, bytes, limits) => mesh.request(peer, name, bytes, limits),
@@ -119,6 +123,15 @@ export class MeshLink {
 
   get exchange(): DigestExchange | undefined {
     return this.#exchange
+  }
+
+  /** What this mesh's sketches are made with; another once the ring's key is another. */
+  get sketchKey(): SketchKey | undefined {
+    if (!this.#mesh) return undefined
+    const secret = this.#mesh.derive('sketch')
+    const name = Buffer.from(secret).toString('hex')
+    if (this.#sketchKey?.secret !== name) this.#sketchKey = { secret: name, key: sketchKey(secret) }
+    return this.#sketchKey.key
   }
 
   get digests(): DigestBook {
@@ -248,6 +261,17 @@ export class MeshLink {
       const found = others.find((one) => one.name === name || one.peer === name)
       if (!found) throw new DaemonError(`no other member is called "${name}": see lymph mesh members`)
       return found
+    })
+  }
+
+  /** Every member, and what this host refused of what it said, by reason. */
+  memberLines(): (Member & { refused: Record<string, number> })[] {
+    const semaphores = this.#warnings.gauge().refused
+    return this.mesh.members().map((member) => {
+      const refused = this.refusals.of(member.peer)
+      for (const [field, n] of Object.entries(semaphores[member.peer] ?? {}))
+        refused[`bad-semaphore-${field}`] = n
+      return { ...member, refused }
     })
   }
 

@@ -1,6 +1,7 @@
 /**
  * Why something of another host was refused; counted by member under this word. `unreachable`: no answer at all.
- * `not-held`: it has no such profile. `busy`: asked too often. The rest: what was said does not hold.
+ * `not-held`: it has no such profile. `busy`: asked too often. `other-window`, `other-abi`: its profile is of another
+ * window or ABI, and cannot be compared. The rest: what was said does not hold.
  */
 export type RefusalReason =
   | 'unreachable'
@@ -13,7 +14,10 @@ export type RefusalReason =
   | 'not-the-author'
   | 'stale'
   | 'bad-digest'
+  | 'bad-sketch'
   | 'other-profile'
+  | 'other-window'
+  | 'other-abi'
   | 'body-length'
   | 'body-hash'
   | 'body-format'

@@ -128,6 +128,8 @@ export interface Mesh {
   verify(envelope: Uint8Array): MeshRecord
   /** Signs a record without gossiping it (an answer to a request). */
   sign(kind: RecordKind, key: string, body: unknown, ttlMs: number): MeshRecord
+  /** 32 bytes that only members can make, the same on all that use the same key of the ring; another for each purpose. */
+  derive(purpose: string): Uint8Array
   /** `approve`: the host that shows it waits until an operator has said yes. */
   invite(options: {
     name?: string

@@ -29,6 +29,7 @@ import type { OpenOptions, Parts } from './options.ts'
 import { Quota } from './quota.ts'
 import { Relations } from './relations.ts'
 import { Renewal } from './renewal.ts'
+import { derived } from './ring.ts'
 import { Roster } from './roster.ts'
 import { sideOf } from './side.ts'
 import { Speaker } from './speaker.ts'
@@ -232,11 +233,11 @@ export class MeshNode implements Mesh {
     return this.ledger.record(this.ledger.make({ kind, key, body, op: 'raise' }, ttlMs), this.#now())
   }
 
-  invite(options: {
-    name?: string
-    ttlMs?: number
-    approve?: boolean
-  }): Promise<{ token: string; expires: number }> {
+  derive(purpose: string): Uint8Array {
+    return derived(this.identity.ring, this.identity.admin.rules(this.#now()), purpose)
+  }
+
+  invite(options: Parameters<Mesh['invite']>[0]): Promise<{ token: string; expires: number }> {
     return this.#invites.make(options)
   }
 

@@ -1,0 +1,14 @@
+/** Routes of what is done with other hosts' profiles (docs/reference/api.md). */
+import type { Hono } from 'hono'
+import { DaemonError } from './errors.ts'
+import type { FleetLink } from './fleet-link.ts'
+
+export function fleetRoutes(api: Hono, fleet: FleetLink): void {
+  api.get('/fleet/binaries', (c) => c.json(fleet.binaries()))
+  api.get('/fleet/compare', async (c) => {
+    const { binary, exact } = c.req.query()
+    if (!binary) throw new DaemonError('binary is missing')
+    const how = exact === undefined ? undefined : exact === 'true'
+    return c.json(await fleet.compare(binary, c.req.queries('host') ?? [], how))
+  })
+}
