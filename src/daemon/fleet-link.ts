@@ -1,10 +1,11 @@
 /** This host's profiles and those of its peers: digests told, bodies given, binaries compared. */
-import type { SavedWeek } from '#fleet'
-import { binaries, type FleetBinary } from '#fleet'
+import { binaries, type FileChange, type FleetBinary, type PackageManager, type SavedWeek } from '#fleet'
+import type { SensorEvent } from '#sensor'
 import type { Repository } from '#store'
 import { oneLine } from './errors.ts'
 import { FleetComparer, type FleetComparison } from './fleet/comparing.ts'
 import { OwnFleet } from './fleet/own.ts'
+import { Upgrades } from './fleet/upgrades.ts'
 import type { Host } from './host.ts'
 import type { ProfileSaves } from './saves.ts'
 
@@ -13,29 +14,45 @@ export interface FleetPorts {
   saves: ProfileSaves
   records: <Value>(kind: string) => Repository<string, Value>
   say: (level: 1 | 2 | 3 | 4, line: string) => void
+  managers?: readonly PackageManager[] | undefined
 }
 
 export class FleetLink {
   readonly #ports: FleetPorts
   readonly own: OwnFleet
+  readonly upgrades: Upgrades
   readonly #comparer: FleetComparer
   #announcing: Promise<void> | undefined
 
   constructor(ports: FleetPorts) {
-    const { host, saves, records, say } = ports
+    const { host, saves, records, say, managers } = ports
     this.#ports = ports
     this.own = new OwnFleet({
-      host,
-      saves,
+      ...{ host, saves, managers },
       activity: records<SavedWeek>('activity'),
       complain: (line) => say(1, line),
-      onTransaction: () => {},
+      onTransaction: ({ manager, changed }) =>
+        say(4, `${manager} changed what is installed: ${changed.length} programs with a profile here`),
+    })
+    this.upgrades = new Upgrades({
+      ...{ host, saves, say },
+      own: this.own,
+      kept: records<FileChange>('changes'),
     })
     this.#comparer = new FleetComparer(host, this.own)
   }
 
   async restore(): Promise<void> {
     await this.own.restore()
+    await this.upgrades.restore()
+  }
+
+  /** Events of the sensor, in order, with the program they are about. */
+  event(event: SensorEvent): void {
+    if (event.type === 'identity' || event.type === 'file-changed')
+      void this.upgrades
+        .take(event)
+        .catch((error) => this.#ports.say(1, `a changed file was not looked at: ${oneLine(error)}`))
   }
 
   /** Call it every few seconds; each part keeps its own rate. */
@@ -50,6 +67,7 @@ export class FleetLink {
     try {
       await this.own.keepHouse()
       await this.own.look()
+      await this.upgrades.keepHouse()
       await this.#announce()
     } catch (error) {
       this.#ports.say(1, `the fleet's round was not finished: ${oneLine(error)}; the next is in 5 s`)

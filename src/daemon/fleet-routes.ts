@@ -11,4 +11,8 @@ export function fleetRoutes(api: Hono, fleet: FleetLink): void {
     const how = exact === undefined ? undefined : exact === 'true'
     return c.json(await fleet.compare(binary, c.req.queries('host') ?? [], how))
   })
+  api.get('/fleet/changes', (c) => c.json(fleet.upgrades.list()))
+  api.post('/fleet/changes/:id/acknowledge', async (c) =>
+    c.json(await fleet.upgrades.acknowledge(c.req.param('id'))),
+  )
 }

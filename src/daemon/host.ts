@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { ClassBoard, settleClasses } from '#classes'
+import type { PackageManager } from '#fleet'
 import { decodeProfile, type Response } from '#homeostasis'
 import { type Incident, SILENT_KIND, type Warning, type WarningVerdict } from '#incidents'
 import type { ProcessState, Sensor, SensorEvent } from '#sensor'
@@ -35,6 +36,8 @@ export interface HostOptions {
   sensor: Sensor | undefined
   messages: Messages
   now?: () => number
+  /** Package managers; undefined: dpkg and rpm. */
+  managers?: readonly PackageManager[]
 }
 
 const digestEveryMs = 5000
@@ -114,6 +117,7 @@ export class Host {
       host: this,
       saves: this.#saves,
       records: (kind) => store.records(kind),
+      managers: options.managers,
       say: (level, line) => options.messages.say(level, line),
     })
   }
@@ -201,6 +205,7 @@ export class Host {
 
   #event(event: SensorEvent, binary: string | undefined): void {
     if (event.type === 'tick') return
+    this.fleet.event(event)
     this.followEvents.tell({ ...event, binary })
   }
 

@@ -74,8 +74,8 @@ export function compare(binary: string, hosts: readonly ComparedHost[]): Compari
 
 const callIn = (code: number): number => Math.floor(code / (8 * 4096))
 
-/** 1 - |both| / |either| */
-function jaccard(a: Set<number>, b: Set<number>): number {
+/** Jaccard's distance: 1 - |both| / |either|; 0 of two empty sets. */
+export function jaccard(a: Set<number>, b: Set<number>): number {
   let both = 0
   const [fewer, more] = a.size < b.size ? [a, b] : [b, a]
   for (const code of fewer) if (more.has(code)) both++

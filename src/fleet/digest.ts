@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { subjectOf } from '#classes'
 import { type ProfileRecord, profileFileHash, stateName, tableInForce } from '#homeostasis'
-import type { Origin } from './origin/index.ts'
+import type { Package } from './origin/index.ts'
 import { PairHash } from './pair-hash.ts'
 import { levelOf, Sketch } from './sketch.ts'
 import type { Digest } from './types.ts'
@@ -26,7 +26,7 @@ export interface DigestFacts {
   lost: number
   /** ms since the epoch */
   made: number
-  origin?: Origin
+  origin?: { buildId?: string; package?: Package }
   /** Undefined: this host is in no mesh, and nobody compares. */
   key?: SketchKey | undefined
   /** 168 levels of 0..3. */
@@ -40,6 +40,7 @@ export interface DigestFacts {
 export function makeDigest(record: ProfileRecord, file: Uint8Array, facts: DigestFacts): Digest {
   const { key, tables } = record
   const { origin = {}, hours } = facts
+  const { package: from } = origin
   const table = tableInForce(record)
   return {
     binary: subjectOf(key.binary),
@@ -57,7 +58,7 @@ export function makeDigest(record: ProfileRecord, file: Uint8Array, facts: Diges
     lost: facts.lost,
     body: { sha256: profileFileHash(file), bytes: file.length },
     ...(origin.buildId ? { buildId: origin.buildId } : {}),
-    ...(origin.package ? { package: origin.package } : {}),
+    ...(from ? { package: { name: from.name, version: from.version } } : {}),
     ...(facts.key ? { sketch: { key: facts.key.id, bits: bitsOf(record, facts.key) } } : {}),
     usage: usageOf(table),
     ...(hours ? { hours } : {}),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -90,6 +90,7 @@ test('a hostile file is read in bounds and never throws', async () => {
   )
 })
 
+const installed = Date.UTC(2026, 0, 5)
 const status = `Package: nginx
 Status: install ok installed
 Architecture: amd64
@@ -130,8 +131,8 @@ test("dpkg's records: versions of what is installed, whole lines of lists, both 
   assert.deepEqual(
     [...owners],
     [
-      ['/sbin/ldconfig', { name: 'libc6', version: '2.36-9' }],
-      ['/usr/sbin/nginx', { name: 'nginx', version: '1.22.1-9+deb12u11' }],
+      ['/sbin/ldconfig', { name: 'libc6', version: '2.36-9', installed }],
+      ['/usr/sbin/nginx', { name: 'nginx', version: '1.22.1-9+deb12u11', installed }],
     ],
   )
 })
@@ -143,6 +144,8 @@ function dpkgFolder(name: string, said: string): string {
   writeFileSync(join(dpkg, 'info/nginx.list'), '/.\n/usr\n/sbin/nginx\n')
   writeFileSync(join(dpkg, 'info/gone.list'), '/usr/bin/gone\n')
   writeFileSync(join(dpkg, 'info/libc6:i386.list'), '/usr/sbin/ldconfig\n')
+  for (const list of ['nginx', 'libc6:i386'])
+    utimesSync(join(dpkg, `info/${list}.list`), installed / 1000, installed / 1000)
   return dpkg
 }
 
@@ -169,9 +172,9 @@ test("rpm's own command is asked; what it says wrongly is not taken", async () =
     command,
     `#!/bin/sh
 case "$5" in
-/usr/sbin/nginx) echo 'nginx 1:1.24.0-4.el9' ;;
-/usr/bin/less) echo 'less 0:590-2.el9' ;;
-/evil) printf 'a\\033b 1\\n' ;;
+/usr/sbin/nginx) echo 'nginx 1:1.24.0-4.el9 1700000000' ;;
+/usr/bin/less) echo 'less 0:590-2.el9 x' ;;
+/evil) printf 'a\\033b 1 1\\n' ;;
 *) echo "file $5 is not owned by any package"; exit 1 ;;
 esac
 `,
@@ -185,8 +188,8 @@ esac
   assert.deepEqual(
     [...(await rpm.ownersOf(['/usr/sbin/nginx', '/usr/bin/less', '/evil', '/none']))],
     [
-      ['/usr/sbin/nginx', { name: 'nginx', version: '1:1.24.0-4.el9' }],
-      ['/usr/bin/less', { name: 'less', version: '590-2.el9' }],
+      ['/usr/sbin/nginx', { name: 'nginx', version: '1:1.24.0-4.el9', installed: 1_700_000_000_000 }],
+      ['/usr/bin/less', { name: 'less', version: '590-2.el9', installed: 0 }],
     ],
   )
 })
@@ -206,6 +209,7 @@ test('origins are read once, again after a transaction, which is told with what 
   assert.deepEqual(origins.of('/usr/sbin/nginx', 'aa').package, {
     name: 'nginx',
     version: '1.22.1-9+deb12u11',
+    installed,
   })
   assert.equal(origins.of(file, 'bb').buildId, hex)
   assert.deepEqual(told, [])
@@ -220,8 +224,8 @@ test('origins are read once, again after a transaction, which is told with what 
       changed: [
         {
           path: '/usr/sbin/nginx',
-          from: { name: 'nginx', version: '1.22.1-9+deb12u11' },
-          to: { name: 'nginx', version: '1.22.1-9+deb12u12' },
+          from: { name: 'nginx', version: '1.22.1-9+deb12u11', installed },
+          to: { name: 'nginx', version: '1.22.1-9+deb12u12', installed },
         },
       ],
     },

@@ -7,6 +7,7 @@ import {
   makeDigest,
   Origins,
   type OwnProfiles,
+  type PackageManager,
   Rpm,
   type SavedWeek,
   type SketchKey,
@@ -25,6 +26,8 @@ export interface OwnPorts {
   activity: Repository<string, SavedWeek>
   complain: (line: string) => void
   onTransaction: (transaction: Transaction) => void
+  /** Of this host; dpkg and rpm unless a test says otherwise. */
+  managers?: readonly PackageManager[] | undefined
 }
 
 /** Calls are added to the week this often, and the week is saved so often. */
@@ -47,7 +50,7 @@ export class OwnFleet implements OwnProfiles {
 
   constructor(ports: OwnPorts) {
     this.#ports = ports
-    this.origins = new Origins([new Dpkg(), new Rpm()], ports.onTransaction)
+    this.origins = new Origins(ports.managers ?? [new Dpkg(), new Rpm()], ports.onTransaction)
     this.#addedAt = ports.host.now()
     this.#savedAt = ports.host.now()
   }

@@ -1,7 +1,7 @@
 /** dpkg's records: `info/PACKAGE.list` (a path a line) and `status` (RFC 822 paragraphs). Formats: dpkg(1), deb-control(5). */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isPackageWord, type Package, type PackageManager, spellingsOf } from './packages.ts'
+import { type Installed, isPackageWord, type PackageManager, spellingsOf } from './packages.ts'
 
 /** Larger files are not dpkg's: a desktop's status has 5 MB, its longest list (a kernel's headers) 3 MB. */
 const fileBytesLimit = 64 * 1024 * 1024
@@ -49,8 +49,8 @@ export class Dpkg implements PackageManager {
     }
   }
 
-  async ownersOf(paths: readonly string[]): Promise<Map<string, Package>> {
-    const owners = new Map<string, Package>()
+  async ownersOf(paths: readonly string[]): Promise<Map<string, Installed>> {
+    const owners = new Map<string, Installed>()
     const of = new Map(paths.flatMap((path) => spellingsOf(path).map((spelling) => [spelling, path])))
     const waiting = new Set([...of.keys()].filter((path) => !path.includes('\n')))
     if (waiting.size === 0) return owners
@@ -66,9 +66,13 @@ export class Dpkg implements PackageManager {
       const version = versions.get(name)
       const list = version === undefined ? undefined : await this.#read(join('info', file))
       if (version === undefined || list === undefined) continue
-      for (const spelling of listed(list, [...waiting])) {
+      const found = listed(list, [...waiting])
+      if (found.length === 0) continue
+      // dpkg writes the list anew whenever it unpacks the package.
+      const { mtimeMs } = await stat(join(this.#folder, 'info', file))
+      for (const spelling of found) {
         const path = of.get(spelling) as string
-        owners.set(path, { name: name.split(':')[0] as string, version })
+        owners.set(path, { name: name.split(':')[0] as string, version, installed: mtimeMs })
         for (const other of spellingsOf(path)) waiting.delete(other)
       }
     }

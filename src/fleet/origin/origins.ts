@@ -1,11 +1,11 @@
 /** Where the programs of this host came from: build-ids and packages, read once and again only after something changed. */
 import { constants, open } from 'node:fs/promises'
 import { buildIdOf } from './build-id.ts'
-import type { Package, PackageManager } from './packages.ts'
+import type { Installed, PackageManager } from './packages.ts'
 
 export interface Origin {
   buildId?: string
-  package?: Package
+  package?: Installed
 }
 
 /** A change of what is installed, as far as it touches programs that lymph has profiles of. */
@@ -13,7 +13,7 @@ export interface Transaction {
   at: number
   manager: string
   /** Paths whose package or version is another now. */
-  changed: { path: string; from?: Package; to?: Package }[]
+  changed: { path: string; from?: Installed; to?: Installed }[]
 }
 
 /** Programs known at a time; beyond it those asked for longest ago are forgotten, and read again when asked for. */
@@ -31,7 +31,7 @@ export class Origins {
   readonly #managers: readonly PackageManager[]
   readonly #onTransaction: (transaction: Transaction) => void
   readonly #files = new Map<string, Known>()
-  readonly #packages = new Map<string, Package | null>()
+  readonly #packages = new Map<string, Installed | null>()
   #stamps = new Map<string, string>()
   #looked = Number.NEGATIVE_INFINITY
   #looking: Promise<void> | undefined
@@ -52,6 +52,15 @@ export class Origins {
     if (!this.#packages.has(path)) bounded(this.#packages, path, null)
     const owner = this.#packages.get(path)
     return { ...(known?.buildId ? { buildId: known.buildId } : {}), ...(owner ? { package: owner } : {}) }
+  }
+
+  /** Asks the managers now: of what has just been put there, what is known may be old. */
+  async ownerOf(path: string): Promise<Installed | undefined> {
+    for (const manager of this.#managers) {
+      const owner = (await manager.ownersOf([path])).get(path)
+      if (owner) return owner
+    }
+    return undefined
   }
 
   gauge(): { files: number; packages: number; limit: number } {
@@ -96,7 +105,10 @@ export class Origins {
       const to = owners.get(path)
       this.#asked.add(path)
       bounded(this.#packages, path, to ?? null)
-      if (moved && (from?.name !== to?.name || from?.version !== to?.version))
+      if (
+        moved &&
+        (from?.name !== to?.name || from?.version !== to?.version || from?.installed !== to?.installed)
+      )
         changed.push({ path, ...(from ? { from } : {}), ...(to ? { to } : {}) })
     }
     if (this.#asked.size > originsLimit) this.#asked.clear()

@@ -5,13 +5,18 @@ export interface Package {
   version: string
 }
 
+/** A package as it is installed here; `installed`: when the manager put its files there last, ms since the epoch. */
+export interface Installed extends Package {
+  installed: number
+}
+
 /** A package manager of this host. */
 export interface PackageManager {
   readonly kind: 'dpkg' | 'rpm'
   /** Changes whenever a transaction has changed what is installed; undefined: there is no such manager here. */
   stamp(): Promise<string | undefined>
   /** The packages that own these paths; those that none owns are left out. */
-  ownersOf(paths: readonly string[]): Promise<Map<string, Package>>
+  ownersOf(paths: readonly string[]): Promise<Map<string, Installed>>
 }
 
 /** Printable, without spaces, and short enough for a digest. */

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { stat } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { isPackageWord, type Package, type PackageManager } from './packages.ts'
+import { type Installed, isPackageWord, type PackageManager } from './packages.ts'
 
 const run = promisify(execFile)
 const timeoutMs = 10_000
@@ -37,8 +37,8 @@ export class Rpm implements PackageManager {
     return undefined
   }
 
-  async ownersOf(paths: readonly string[]): Promise<Map<string, Package>> {
-    const owners = new Map<string, Package>()
+  async ownersOf(paths: readonly string[]): Promise<Map<string, Installed>> {
+    const owners = new Map<string, Installed>()
     for (const path of paths) {
       const owner = await this.#ownerOf(path)
       if (owner) owners.set(path, owner)
@@ -46,17 +46,17 @@ export class Rpm implements PackageManager {
     return owners
   }
 
-  async #ownerOf(path: string): Promise<Package | undefined> {
+  async #ownerOf(path: string): Promise<Installed | undefined> {
     try {
-      const format = '%{NAME} %{EPOCHNUM}:%{VERSION}-%{RELEASE}\\n'
+      const format = '%{NAME} %{EPOCHNUM}:%{VERSION}-%{RELEASE} %{INSTALLTIME}\\n'
       const { stdout } = await run(this.#command, ['-qf', '--qf', format, '--', path], {
         timeout: timeoutMs,
         maxBuffer: 64 * 1024,
         env: { ...process.env, LC_ALL: 'C' },
       })
-      const [name = '', version = ''] = (stdout.split('\n')[0] ?? '').split(' ')
+      const [name = '', version = '', seconds = ''] = (stdout.split('\n')[0] ?? '').split(' ')
       return isPackageWord(name) && isPackageWord(version)
-        ? { name, version: version.replace(/^0:/, '') }
+        ? { name, version: version.replace(/^0:/, ''), installed: Number(seconds) * 1000 || 0 }
         : undefined
     } catch {
       // Owned by none, or rpm has gone.
