@@ -1,4 +1,5 @@
 export * from './announcer.ts'
+export * from './asking/index.ts'
 export * from './book.ts'
 export * from './compare.ts'
 export * from './digest.ts'
