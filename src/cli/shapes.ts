@@ -54,7 +54,7 @@ export interface ClassLine {
   until: number
 }
 
-export type IncidentLine = Incident & { familiarity?: { known: number; asked: number } }
+export type IncidentLine = Incident
 
 export type WarningLine = Warning
 

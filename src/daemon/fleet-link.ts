@@ -2,7 +2,10 @@
 import { binaries, type FileChange, type FleetBinary, type PackageManager, type SavedWeek } from '#fleet'
 import type { SensorEvent } from '#sensor'
 import type { Repository } from '#store'
+import type { FleetConfig } from './config.ts'
 import { oneLine } from './errors.ts'
+import { Answerer } from './fleet/answering.ts'
+import { Asking } from './fleet/asking.ts'
 import { FleetComparer, type FleetComparison } from './fleet/comparing.ts'
 import { OwnFleet } from './fleet/own.ts'
 import { Upgrades } from './fleet/upgrades.ts'
@@ -15,20 +18,23 @@ export interface FleetPorts {
   records: <Value>(kind: string) => Repository<string, Value>
   say: (level: 1 | 2 | 3 | 4, line: string) => void
   managers?: readonly PackageManager[] | undefined
+  config: FleetConfig
 }
 
 export class FleetLink {
   readonly #ports: FleetPorts
   readonly own: OwnFleet
   readonly upgrades: Upgrades
+  readonly answerer: Answerer
+  readonly asking: Asking
   readonly #comparer: FleetComparer
   #announcing: Promise<void> | undefined
 
   constructor(ports: FleetPorts) {
-    const { host, saves, records, say, managers } = ports
+    const { host, saves, records, say, managers, config } = ports
     this.#ports = ports
     this.own = new OwnFleet({
-      ...{ host, saves, managers },
+      ...{ host, saves, managers, hidden: config.private },
       activity: records<SavedWeek>('activity'),
       complain: (line) => say(1, line),
       onTransaction: ({ manager, changed }) =>
@@ -39,6 +45,8 @@ export class FleetLink {
       own: this.own,
       kept: records<FileChange>('changes'),
     })
+    this.answerer = new Answerer({ host, own: this.own, hidden: config.private })
+    this.asking = new Asking({ host, own: this.own, config, say })
     this.#comparer = new FleetComparer(host, this.own)
   }
 

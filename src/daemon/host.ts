@@ -91,7 +91,7 @@ export class Host {
       classes: this.classes,
       messages: options.messages,
       now: this.now,
-      publish: (open) => this.mesh.publishIncidents(open),
+      publish: (open) => this.mesh.publishIncidents(this.fleet.asking.told(open)),
       onChange: (change, incident) => this.followEvents.tell({ type: 'incident', change, incident }),
     })
     this.mesh = new MeshLink({
@@ -103,6 +103,7 @@ export class Host {
       now: this.now,
       say: (level, line) => options.messages.say(level, line),
       own: { find: (query) => this.fleet.own.find(query) },
+      onQuestion: (question, from) => this.fleet.answerer.answer(question, from),
       onWarning: (change, warning) => this.#warned(change, warning),
     })
     this.entry = new MeshEntry({
@@ -118,6 +119,7 @@ export class Host {
       saves: this.#saves,
       records: (kind) => store.records(kind),
       managers: options.managers,
+      config: options.config.fleet,
       say: (level, line) => options.messages.say(level, line),
     })
   }
@@ -224,6 +226,7 @@ export class Host {
     this.mesh.expire()
     this.#settleMesh()
     this.incidents.keepHouse()
+    this.fleet.asking.look()
   }
 
   /** What the mesh says becomes classes here, and nothing more; the local allow-list outranks it. */

@@ -4,14 +4,18 @@
  */
 import {
   ANSWER_BYTES,
+  ASK_ANSWER_BYTES,
+  ASK_REQUEST,
   BODY_REQUEST,
   DigestBook,
   DigestExchange,
   type OwnProfiles,
+  QUESTION_BYTES,
   REQUEST_BYTES,
   Refusals,
   type SketchKey,
   sketchKey,
+  WaveBook,
 } from '#fleet'
 import {
   type Incident,
@@ -30,9 +34,13 @@ import {
   type WarningVerdict,
   weightOf,
 } from '#incidents'
-import { hasMesh, type Member, type Mesh, type MeshEvent, openMesh } from '#mesh'
+import { hasMesh, type Member, type Mesh, type MeshEvent, type MeshRecord, openMesh } from '#mesh'
 import type { KeyValue, Repository } from '#store'
 import { DaemonError } from './errors.ts'
+
+/** What two hosts' incidents must be of to be one wave. */
+export const programOf = ({ sha256, abi, window }: { sha256: string; abi: string; window: number }): string =>
+  `${sha256} ${abi} ${window}`
 
 export interface MeshLinkPorts {
   folder: string
@@ -44,6 +52,8 @@ export interface MeshLinkPorts {
   now: () => number
   say: (level: 1 | 2 | 3 | 4, line: string) => void
   own: OwnProfiles
+  /** A member's question about pairs (`/lymph/ask`). */
+  onQuestion: (question: Uint8Array, from: Member) => Promise<Uint8Array>
   /** A warning came, changed or went. */
   onWarning: (change: string, warning: Warning) => void
 }
@@ -55,6 +65,8 @@ export class MeshLink {
   readonly #ports: MeshLinkPorts
   readonly #said = new Map<string, { body: SemaphoreBody; at: number }>()
   readonly refusals = new Refusals()
+  /** Incidents of other hosts that one of this host's may be a part of. */
+  readonly waves = new WaveBook()
   #mesh: Mesh | undefined
   #warnings = new WarningBook('')
   #digests = new DigestBook(this.refusals)
@@ -105,6 +117,10 @@ export class MeshLink {
     mesh.serve(BODY_REQUEST, (request, from) => exchange.serve(request, from), {
       requestBytes: REQUEST_BYTES,
       answerBytes: ANSWER_BYTES,
+    })
+    mesh.serve(ASK_REQUEST, (question, from) => this.#ports.onQuestion(question, from), {
+      requestBytes: QUESTION_BYTES,
+      answerBytes: ASK_ANSWER_BYTES,
     })
     mesh.serve(PING_REQUEST, async () => new Uint8Array(), { requestBytes: 16, answerBytes: 16 })
     mesh.onEvent((event) => this.#take(event))
@@ -173,8 +189,19 @@ export class MeshLink {
       if (read.ok && change === 'raised') this.#said.set(record.key, { body: read.body, at: record.made })
     }
     const applied = this.#warnings.apply(change, record, now)
+    if (applied.ok && !applied.own) this.#wave(applied.change, record)
     if (!applied.ok) this.#ports.say(1, `a semaphore of ${record.name} was refused: ${applied.reason}`)
     else if (!applied.own) this.#ports.onWarning(applied.change, applied.warning)
+  }
+
+  #wave(change: string, { peer, key, body, received }: MeshRecord): void {
+    const read = readSemaphore(body)
+    if (change === 'cleared' || change === 'expired') this.waves.clear({ peer, key })
+    else if (read.ok && read.body.unfamiliar) {
+      const { sha256, abi, window, unfamiliar } = read.body
+      const program = programOf({ sha256, abi, window })
+      this.waves.raise({ peer, key, program, raised: received, hashes: unfamiliar })
+    }
   }
 
   /** A host that is not heard any more is a warning of its own, until it is heard again. */
@@ -221,6 +248,7 @@ export class MeshLink {
     const now = this.#ports.now()
     for (const warning of this.#warnings.expire(now)) this.#ports.onWarning('expired', warning)
     this.#digests.expire(now)
+    this.waves.expire(now)
   }
 
   /** Tells the mesh of the open incidents: new and worse ones at once, others seldom; clears what is over. */

@@ -21,7 +21,7 @@ export const DIGEST_VERSION = 2
  * `v` version, `b` binary, `s` SHA-256 of its file (empty: not known), `a` ABI, `w` window, `t` state, `c` calls, `p` pairs,
  * `q` sequences, `n` anomalies, `u` calls since the last change, `f` since, `m` made, `l` lost, `h` and `z` SHA-256 and
  * length of the body, `i` build-id, `k` package and version, `g` and `x` key and bits of the sketch, `d` calls and their
- * share (3 bytes each), `e` hours of the week (2 bits each).
+ * share (3 bytes each), `e` hours of the week (2 bits each), `o` processes learned.
  */
 export interface WireDigest {
   v: number
@@ -46,11 +46,12 @@ export interface WireDigest {
   x?: Uint8Array
   d?: Uint8Array
   e?: Uint8Array
+  o?: number
 }
 
 const states: readonly ProfileStateName[] = ['learning', 'frozen', 'normal']
 /** What a digest does without, first to last, where a long path and large counts leave no room: the sketch never. */
-const givesWay = ['d', 'e', 'k', 'i'] as const
+const givesWay = ['d', 'e', 'k', 'i', 'o'] as const
 
 /** What is published. Throws when a field makes it larger than a digest may be, which no path can. */
 export function encodeDigest(digest: Digest): WireDigest {
@@ -73,6 +74,7 @@ export function encodeDigest(digest: Digest): WireDigest {
     l: Math.ceil(digest.lost * 1e5),
     h: Buffer.from(digest.body.sha256, 'hex'),
     z: digest.body.bytes,
+    ...(digest.processes ? { o: digest.processes } : {}),
     ...(buildId ? { i: Buffer.from(buildId, 'hex') } : {}),
     ...(digest.package ? { k: [digest.package.name, digest.package.version] } : {}),
     ...(sketch ? { g: Buffer.from(sketch.key, 'hex'), x: sketch.bits } : {}),
@@ -143,6 +145,7 @@ const schema = z
     x: bytesOf([SKETCH_BYTES], 'sketch').optional(),
     d: bytesOf(usageSizes, 'share of calls').optional(),
     e: bytesOf([WEEK_HOURS / 4], 'week of hours').optional(),
+    o: count.optional(),
   })
   .refine(({ g, x }) => (g === undefined) === (x === undefined), 'a sketch and its key come together')
 
@@ -183,6 +186,7 @@ export function validateDigest(said: unknown, peer = ''): Digest {
     made: wire.m,
     lost: wire.l / 1e5,
     body: { sha256: hex(wire.h), bytes: wire.z },
+    ...(wire.o ? { processes: wire.o } : {}),
     ...(wire.i ? { buildId: hex(wire.i) } : {}),
     ...(wire.k ? { package: { name: wire.k[0], version: wire.k[1] } } : {}),
     ...(wire.g && wire.x ? { sketch: { key: hex(wire.g), bits: wire.x } } : {}),

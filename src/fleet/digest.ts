@@ -3,6 +3,7 @@ import { subjectOf } from '#classes'
 import { type ProfileRecord, profileFileHash, stateName, tableInForce } from '#homeostasis'
 import type { Package } from './origin/index.ts'
 import { PairHash } from './pair-hash.ts'
+import { FleetProfile } from './profile.ts'
 import { levelOf, Sketch } from './sketch.ts'
 import type { Digest } from './types.ts'
 import { codesOf, usageOf } from './usage.ts'
@@ -42,6 +43,7 @@ export function makeDigest(record: ProfileRecord, file: Uint8Array, facts: Diges
   const { origin = {}, hours } = facts
   const { package: from } = origin
   const table = tableInForce(record)
+  const { processes } = FleetProfile.of(record)
   return {
     binary: subjectOf(key.binary),
     sha256: key.sha256,
@@ -52,6 +54,7 @@ export function makeDigest(record: ProfileRecord, file: Uint8Array, facts: Diges
     pairs: table.pairs,
     sequences: tables.train.sequences,
     anomalies: tables.anomalies,
+    ...(processes > 0 ? { processes } : {}),
     sinceChange: tables.train.lastModCount,
     since: record.since,
     made: facts.made,

@@ -13,6 +13,8 @@ export interface Digest {
   pairs: number
   sequences: number
   anomalies: number
+  /** Processes learned, where the sensor counts them. */
+  processes?: number
   /** Calls since the training table last changed. */
   sinceChange: number
   /** ms since the epoch: when learning began, and when this was made. */

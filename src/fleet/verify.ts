@@ -4,6 +4,7 @@ import { bitsOf, type SketchKey } from './digest.ts'
 import { validateDigest } from './digest-wire.ts'
 import { FleetError } from './errors.ts'
 import type { BodyQuery, Signatures } from './ports.ts'
+import { FleetProfile } from './profile.ts'
 import type { Digest } from './types.ts'
 import { usageOf } from './usage.ts'
 import { BODY_BYTES } from './wire.ts'
@@ -137,4 +138,6 @@ function* claims(
   yield ['anomalies', digest.anomalies, tables.anomalies]
   yield ['calls since the last change', digest.sinceChange, tables.train.lastModCount]
   yield ['since', digest.since, profile.since]
+  if (digest.processes !== undefined)
+    yield ['processes', digest.processes, FleetProfile.of(profile).processes]
 }

@@ -1,6 +1,7 @@
 /** What this host tells of its own programs: where they came from, when they run, and the digest of each profile. */
 import { subjectOf } from '#classes'
 import {
+  type Announced,
   type Digest,
   Dpkg,
   digestKey,
@@ -11,11 +12,13 @@ import {
   Rpm,
   type SavedWeek,
   type SketchKey,
+  sketchOf,
   type Transaction,
   WeekActivity,
 } from '#fleet'
 import { decodeProfile, encodeProfile, type ProfileRecord } from '#homeostasis'
 import type { Repository } from '#store'
+import type { Abi } from '#syscalls'
 import { oneLine } from '../errors.ts'
 import type { Host } from '../host.ts'
 import type { ProfileSaves, SavedRow } from '../saves.ts'
@@ -26,6 +29,8 @@ export interface OwnPorts {
   activity: Repository<string, SavedWeek>
   complain: (line: string) => void
   onTransaction: (transaction: Transaction) => void
+  /** Paths nothing is told of. */
+  hidden: readonly string[]
   /** Of this host; dpkg and rpm unless a test says otherwise. */
   managers?: readonly PackageManager[] | undefined
 }
@@ -33,6 +38,8 @@ export interface OwnPorts {
 /** Calls are added to the week this often, and the week is saved so often. */
 const addEveryMs = 60_000
 const saveEveryMs = 5 * 60_000
+/** Announced digests remembered of each profile. */
+const announcedKept = 4
 
 /** A row that is announced: named as digests name it. */
 export type OwnRow = SavedRow & { path: string } & Pick<Digest, 'buildId' | 'package' | 'sketch'>
@@ -43,6 +50,8 @@ export class OwnFleet implements OwnProfiles {
   readonly activity = new WeekActivity()
   /** As made last, by `digestKey`; of profiles that are here. */
   readonly #digests = new Map<string, Digest>()
+  /** What was announced of them: as many as the newest few. */
+  readonly #announced = new Map<string, Announced[]>()
   /** Calls of each live profile when they were added last, by the sensor's number. */
   #counted = new Map<number, number>()
   #addedAt: number
@@ -110,7 +119,7 @@ export class OwnFleet implements OwnProfiles {
   rows(): OwnRow[] {
     const key = this.sketchKey?.id ?? ''
     return [...this.#ports.saves.rows.values()]
-      .filter(({ sha256 }) => sha256 !== '')
+      .filter(({ sha256, binary }) => sha256 !== '' && !this.#ports.hidden.includes(binary))
       .map((row) => ({
         ...row,
         ...this.origins.of(row.binary, row.sha256),
@@ -123,12 +132,16 @@ export class OwnFleet implements OwnProfiles {
   /** The digest of a row, made from what is saved; undefined: the profile is no more. */
   async digestOf(row: OwnRow): Promise<Digest | undefined> {
     const saved = await this.#ports.saves.find({ ...row, binary: row.path })
-    return saved && this.#made(saved.record, saved.stored.file)
+    const digest = saved && this.#made(saved.record, saved.stored.file)
+    if (digest) this.#remember(digest)
+    return digest
   }
 
   async find(query: Parameters<OwnProfiles['find']>[0]): ReturnType<OwnProfiles['find']> {
     const file = await this.#ports.host.operator.body(query)
-    return file && { digest: this.#made(decodeProfile(file), file), file }
+    const record = file && decodeProfile(file)
+    if (!record || this.#ports.hidden.includes(record.key.binary)) return undefined
+    return { digest: this.#made(record, file), file }
   }
 
   #made(record: ProfileRecord, file: Uint8Array): Digest {
@@ -147,6 +160,23 @@ export class OwnFleet implements OwnProfiles {
     return digest
   }
 
+  /** The key of a profile's digest. */
+  keyOf(row: { binary: string; abi: Abi; window: number; sha256: string }): Parameters<typeof digestKey>[0] {
+    return { ...row, binary: subjectOf(row.binary) }
+  }
+
+  /** Sketches of what was announced of a profile lately, newest last: an answer must not contradict them. */
+  announced(key: Parameters<typeof digestKey>[0]): Announced[] {
+    return this.#announced.get(digestKey(key)) ?? []
+  }
+
+  #remember(digest: Digest): void {
+    const sketch = sketchOf(digest, this.sketchKey)
+    if (!sketch) return
+    const before = this.announced(digest).slice(1 - announcedKept)
+    this.#announced.set(digestKey(digest), [...before, { made: digest.made, sketch }])
+  }
+
   /** Of a profile of this host, as it is now. */
   digestFrom(record: ProfileRecord): Digest {
     return this.#made(record, encodeProfile(record))
@@ -157,6 +187,7 @@ export class OwnFleet implements OwnProfiles {
     const rows = this.rows()
     const keys = new Set(rows.map(digestKey))
     for (const key of this.#digests.keys()) if (!keys.has(key)) this.#digests.delete(key)
+    for (const key of this.#announced.keys()) if (!keys.has(key)) this.#announced.delete(key)
     const { host } = this.#ports
     return rows.map((row) => {
       const { buildId, package: from } = row
