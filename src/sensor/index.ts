@@ -2,4 +2,5 @@ export { SensorClient, type SensorClientOptions, SensorGoneError, SensorRefusedE
 export * from './interface.ts'
 export { type Finding, inspectKernel } from './kernel/inspect.ts'
 export * from './software/index.ts'
+export { unpackWindows } from './kernel/units.ts'
 export { SensorSupervisor } from './supervise.ts'

@@ -13,6 +13,7 @@ export {
   type QuarantineGauge,
 } from './quarantine.ts'
 export { DRIFT, RECURRING } from './recurrence.ts'
+export * from './slots.ts'
 export { ORDERS, type Order, Supports } from './supports.ts'
 export * from './types.ts'
 export { measureUnit, UnitMeter } from './unit.ts'
