@@ -1,5 +1,6 @@
 /** `lymph incident`: the anomalies of one binary, grouped until quiet. */
 import { Command } from 'commander'
+import { partText } from '#incidents'
 import { contextOf, print, printJson } from './context.ts'
 import { ago, compact, moment, shortHash } from './format.ts'
 import { pairLines } from './pairs.ts'
@@ -30,7 +31,7 @@ export function incidentCommand(): Command {
       const { api, json } = contextOf(command)
       const one = await api.get<IncidentLine>(`/incidents/${encodeURIComponent(id)}`)
       if (json) printJson(one)
-      else print(facts(incidentFacts(one)), '', ...unseen(one))
+      else print(facts(incidentFacts(one)), '', ...spoken(one), ...unseen(one))
     })
   incident
     .command('resolve')
@@ -57,6 +58,7 @@ function columns(now: number): Column<IncidentLine>[] {
     { head: 'STATE', cell: (i) => i.state },
     { head: 'CALLS', cell: (i) => compact(i.anomalous), right: true },
     { head: 'LFC', cell: (i) => i.maxLfc, right: true },
+    { head: 'BITS', cell: (i) => i.bits?.toFixed(1) ?? '-', right: true },
     { head: 'PAIRS', cell: (i) => i.pairs.length + (i.pairsCut ?? 0), right: true },
     { head: 'FIRST', cell: (i) => moment(i.firstSeen) },
     { head: 'LAST', cell: (i) => ago(i.lastSeen, now), right: true },
@@ -77,10 +79,23 @@ function incidentFacts(one: IncidentLine): [string, string | number][] {
     ['first seen', moment(one.firstSeen)],
     ['last seen', moment(one.lastSeen)],
   ]
+  if (one.bits !== null && one.bits !== undefined) {
+    const parts = (one.parts ?? []).map(partText).join(', ')
+    facts.push(['surprise', `${one.bits.toFixed(1)} bits: ${parts} (m ${one.m}, q ${one.q})`])
+    if (one.edge) facts.push(['started first', `${one.edge.started} by ${one.edge.parent}`])
+  }
   if (one.pids?.length) facts.push(['processes', one.pids.join(' ')])
   if (one.familiarity)
     facts.push(['elsewhere', `${one.familiarity.known} of ${one.familiarity.asked} hosts know it`])
   return facts
+}
+
+function spoken({ windows = [] }: IncidentLine): string[] {
+  if (windows.length === 0) return []
+  const lines = windows.map(
+    ({ part, call, calls }) => `  ${part.toUpperCase()} at call ${call}: ${calls.join(' ')}`,
+  )
+  return ['windows that spoke:', ...lines, '']
 }
 
 function unseen(one: IncidentLine): string[] {

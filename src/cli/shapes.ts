@@ -54,7 +54,10 @@ export interface ClassLine {
   until: number
 }
 
-export type IncidentLine = Incident & { familiarity?: { known: number; asked: number } }
+type Judged = 'bits' | 'level' | 'parts' | 'windows' | 'edge' | 'm' | 'q' | 'units' | 'ordinals'
+
+export type IncidentLine = Omit<Incident, Judged> &
+  Partial<Pick<Incident, Judged>> & { familiarity?: { known: number; asked: number } }
 
 export type WarningLine = Warning
 

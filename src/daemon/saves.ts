@@ -97,7 +97,8 @@ export class ProfileSaves {
   /** Whether all of a profile is to be written, or its counts alone. */
   due(tracked: Tracked, now: number): 'whole' | 'counts' | undefined {
     if (!tracked.file || !tracked.ready) return undefined
-    if (tracked.changed) return 'whole'
+    // A unit that was learned is as good as a pair: kill -9 loses no more of it.
+    if (tracked.changed || (tracked.judged?.unsaved ?? 0) > 0) return 'whole'
     const calls = tracked.counters?.calls
     if (calls === undefined || calls === tracked.savedCalls) return undefined
     if (now - tracked.savedAt >= wholeEveryMs) return 'whole'

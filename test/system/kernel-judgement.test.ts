@@ -61,13 +61,19 @@ class Both {
       return found.length >= parts.length && found
     })
     assert.equal(units.length, parts.length)
-    for (const [i, part] of parts.entries()) this.#compare(units[i]!, part, i === 0)
+    // All are measured before one is learned: the kernel had them all with the slots of before.
+    const measured = parts.map((part, i) => this.#measure(units[i]!, part, i === 0))
+    for (const [i, part] of parts.entries())
+      assert.deepEqual(
+        this.told.take(measured[i]!),
+        this.played.take({ score: measured[i]!.score, runs: [part] }),
+      )
     // After every unit: what the kernel has of costs is never stale.
     this.table.write(this.told.supports, this.told.supports.n + 16)
     assert.equal(await this.#sensor.slots(this.profile, this.table.version, this.table.slots), true)
   }
 
-  #compare({ unit }: Unit, part: Uint16Array, first: boolean): void {
+  #measure({ unit }: Unit, part: Uint16Array, first: boolean): ReturnType<typeof measureReport> {
     assert.deepEqual([unit.whole, unit.first, unit.calls], [true, first, part.length])
     const touched = unit.touched.flatMap(({ version, bits }) => {
       const grams = this.table.touched(version, Buffer.from(bits, 'base64'))
@@ -81,12 +87,9 @@ class Both {
       cost: unit.cost,
       touched,
     })
-    const score = measureUnit(this.played.supports, part)
-    const { n, r, s } = score
+    const { n, r, s } = measureUnit(this.played.supports, part)
     assert.deepEqual({ n: measured.score.n, r: measured.score.r, s: measured.score.s }, { n, r, s })
-    const verdict = this.told.take(measured)
-    const expected = this.played.take({ score, runs: [part] })
-    assert.deepEqual(verdict, expected)
+    return measured
   }
 }
 

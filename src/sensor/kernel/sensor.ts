@@ -13,7 +13,6 @@ import type {
 } from '../interface.ts'
 import { decodeExecutable, decodeHead, type TaskRecordHead } from './decode.ts'
 import { Activity } from './eviction.ts'
-import { GramSlots } from './grams.ts'
 import { Identities } from './identity.ts'
 import { EventType, maskOf } from './layout.ts'
 import { pollReadable, processGroupOf } from './native.ts'
@@ -26,7 +25,8 @@ import { checkSettings, DEFAULT_SETTINGS } from './settings.ts'
 import { GRACE_MS, Slots } from './slots.ts'
 import { totalsOf, unaccounted } from './totals.ts'
 import { Clock, executableOf, translate } from './translate.ts'
-import { type EndedUnit, UnitReader } from './units.ts'
+import type { EndedUnit } from './units.ts'
+import { WatchedUnits } from './watched.ts'
 
 export interface KernelSensorOptions extends ResponseOptions {
   sizes?: Partial<Sizes>
@@ -53,10 +53,7 @@ export class KernelSensor implements Sensor {
   #slots!: Slots
   #tables!: PairTables
   #activity!: Activity
-  #grams!: GramSlots
-  readonly #units = new UnitReader((unit) => this.#unitEnded(unit))
-  /** 0: units are not watched. */
-  #judge = 0
+  #units!: WatchedUnits
   #polls: { close(): void }[] = []
   #unitTimer: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
@@ -97,8 +94,8 @@ export class KernelSensor implements Sensor {
         give: (rows) => this.#slots.giveRows(rows),
       })
       this.#activity = new Activity(program.maps)
-      this.#grams = new GramSlots(program.maps)
-      this.#watchUnits(settings.judge === true)
+      this.#units = new WatchedUnits(program, this.#slots, (unit) => this.#unitEnded(unit))
+      this.#units.watch(settings.judge === true)
       program.limit(settings)
       program.maps.setControl('ownGroup', processGroupOf(0))
       for (const pid of [process.pid, process.ppid]) program.setExempt(pid, true)
@@ -148,7 +145,7 @@ export class KernelSensor implements Sensor {
     const { window } = this.#settings
     this.#settings = settings
     this.#running().limit(settings)
-    this.#watchUnits(settings.judge === true)
+    this.#units.watch(settings.judge === true)
     if (settings.window !== window) {
       this.#slots.setWindow(settings.window)
       for (const id of this.#slots.used()) this.#tables.setMask(id, maskOf(settings.window))
@@ -176,14 +173,7 @@ export class KernelSensor implements Sensor {
   /** See `Sensor.slots`. */
   async slots(profile: number, version: number, slots: Uint32Array): Promise<boolean> {
     this.#checked(profile)
-    return this.#grams.write(profile, version, slots, Date.now())
-  }
-
-  /** Each time they are watched anew the number is another: what began before is not whole. */
-  #watchUnits(on: boolean): void {
-    if (on === this.#judge > 0) return
-    this.#judge = on ? 1 + (Date.now() % 0xffff_fffe) : 0
-    this.#slots.setJudge(this.#judge)
+    return this.#units.slots.write(profile, version, slots, Date.now())
   }
 
   #unitEnded({ profile, generation, pid, tid, time, next, told }: EndedUnit): void {
@@ -231,13 +221,7 @@ export class KernelSensor implements Sensor {
     // The poll is told once for what it saw; the rest of a flood is read after the timers had their turn.
     if (read === RECORDS_AT_ONCE) setImmediate(() => this.#drain())
     // After them: a unit may be of a profile that was announced just now.
-    else this.#drainUnits()
-  }
-
-  #drainUnits(): void {
-    const { unitRing } = this.#running()
-    const read = unitRing.drain(RECORDS_AT_ONCE, (data, at) => this.#units.take(data, at))
-    if (read === RECORDS_AT_ONCE) setImmediate(() => this.#drain())
+    else if (this.#units.drain(RECORDS_AT_ONCE)) setImmediate(() => this.#drain())
   }
 
   #take(data: DataView, at: number, length: number): void {
@@ -281,7 +265,7 @@ export class KernelSensor implements Sensor {
     for (const { id, tables } of evicted) {
       this.#identities.forget(id)
       this.#responses.forget(id)
-      this.#grams.forget(id, Date.now())
+      this.#units.slots.forget(id, Date.now())
       if (this.#known.delete(id)) this.#listener({ type: 'evicted', profile: id, tables })
     }
     if (evicted.length > 0) setTimeout(() => this.#program && this.#slots.settle(Date.now()), GRACE_MS + 10)
@@ -297,7 +281,7 @@ export class KernelSensor implements Sensor {
     if (!this.#program) return
     this.#clock.adjust()
     this.#slots.settle(Date.now())
-    this.#grams.settle(Date.now())
+    this.#units.slots.settle(Date.now())
     const used = this.#slots.used()
     this.#activity.note(used)
     // Its announcement found the ring full: its tasks attach again, which announces it again.
