@@ -5,6 +5,7 @@
 import {
   decodeProfile,
   encodeProfile,
+  judgementDigest,
   type ProfileCounts,
   type ProfileKey,
   type ProfileRecord,
@@ -175,10 +176,17 @@ export class ProfileSaves {
       anomalies: tables.anomalies,
       tasks: 0,
       normalTime: frozen ? record.normalTime : 0,
+      ...judgedOf(record),
       made: record.made,
     })
     return pairs
   }
+}
+
+function judgedOf({ judgement }: ProfileRecord): Pick<SavedRow, 'units' | 'm'> {
+  if (!judgement) return { units: 0, m: 0 }
+  const { units, m } = judgementDigest(judgement)
+  return { units, m }
 }
 
 function isLessWorth(a: SavedRow, b: SavedRow): boolean {

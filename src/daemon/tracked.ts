@@ -108,6 +108,9 @@ export interface ProfileRow extends ProfileKey {
   tasks: number
   /** When it becomes normal if nothing new comes; 0: not frozen. */
   normalTime: number
+  /** Units that the judgement has seen, and how many of them it measures by; 0: no judgement yet. */
+  units: number
+  m: number
 }
 
 export function rowOf(tracked: Tracked, window: number, response: Response): ProfileRow {
@@ -122,6 +125,8 @@ export function rowOf(tracked: Tracked, window: number, response: Response): Pro
     response,
     tasks: counters?.tasks ?? 0,
     normalTime: life.frozen ? life.normalTime : 0,
+    units: tracked.judged?.live.judgement.units ?? 0,
+    m: tracked.judged?.live.judgement.calibration?.m ?? 0,
   }
 }
 

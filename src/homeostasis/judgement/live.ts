@@ -12,8 +12,6 @@ import type { Verdict } from './verdict.ts'
 /** Processes that are known to go on from a full unit. */
 const LONG_LIMIT = 1024
 const DAY_MS = 24 * 3600_000
-/** Shorter than this no rate of units is believed. */
-const RATE_MS = 3600_000
 
 /** A unit as a sensor tells of it. */
 export interface LiveUnit {
@@ -62,9 +60,9 @@ export class LiveJudgement {
     return this.#broken
   }
 
-  /** Units a day since it has been watched. */
+  /** Units a day since it has been watched; of a shorter time those there were. */
   unitsPerDay(now: number): number {
-    return (this.#units * DAY_MS) / Math.max(RATE_MS, now - this.#since)
+    return (this.#units * DAY_MS) / Math.max(DAY_MS, now - this.#since)
   }
 
   take({ report, edges, tid, first, whole }: LiveUnit): LiveVerdict {
