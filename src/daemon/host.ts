@@ -92,6 +92,7 @@ export class Host {
       messages: options.messages,
       now: this.now,
       publish: (open) => this.mesh.publishIncidents(this.fleet.asking.told(open)),
+      onResolved: (incident) => void this.detector?.confirm(incident),
       onChange: (change, incident) => this.followEvents.tell({ type: 'incident', change, incident }),
     })
     this.mesh = new MeshLink({
@@ -163,6 +164,7 @@ export class Host {
         messages,
         now: this.now,
         onAnomaly: (event, tracked) => this.incidents.observe(event, keyOf(tracked, this.settings.window)),
+        onJudged: (verdict, tracked) => this.incidents.judge(verdict, keyOf(tracked, this.settings.window)),
         onEvent: (event, binary) => this.#event(event, binary),
       })
       await this.detector.start()
@@ -207,7 +209,7 @@ export class Host {
   }
 
   #event(event: SensorEvent, binary: string | undefined): void {
-    if (event.type === 'tick') return
+    if (event.type === 'tick' || event.type === 'unit') return
     this.fleet.event(event)
     this.followEvents.tell({ ...event, binary })
   }

@@ -1,17 +1,23 @@
 /** Anomalies to incidents, incidents to semaphores: kept, said, and told to the mesh. Nothing else is started by one. */
 import type { ClassBoard } from '#classes'
+import { EDGE_BITS, OUT_OF_RANGE, RECURRING, spokenParts, verdictSeverity } from '#homeostasis'
 import {
+  type AnomalousBinary,
   type Familiarity,
   type Incident,
   IncidentBook,
+  type IncidentPart,
   incidentMessage,
+  type JudgedUnit,
+  type Observed,
   restoreIncidents,
   saveIncidents,
 } from '#incidents'
 import type { Repository } from '#store'
-import type { Abi } from '#syscalls'
+import { type Abi, callName } from '#syscalls'
 import type { AnomalyEvent } from './detector.ts'
 import { DaemonError, oneLine } from './errors.ts'
+import type { UnitVerdict } from './judging.ts'
 import type { Messages } from './messages.ts'
 
 /** A burst's calls come within milliseconds; its semaphore waits for them, so that it tells of all. */
@@ -26,6 +32,8 @@ export interface IncidentPorts {
   /** Tells the mesh of those that are open. */
   publish: (open: Incident[]) => Promise<void>
   onChange: (change: 'opened' | 'updated', incident: Incident) => void
+  /** Somebody dealt with it: it was real. */
+  onResolved: (incident: Incident) => void
 }
 
 /** One anomaly of a live program, or of one that `lymph watch` saw. */
@@ -57,9 +65,19 @@ export class IncidentLink {
     anomaly: ObservedAnomaly,
     of: { binary: string; sha256: string; abi: Abi; window: number },
   ): Incident {
+    return this.#observed(this.book.observe(anomaly, of, this.#ports.now()))
+  }
+
+  /** A process was judged. What is not odd only says so of what pH found in it. */
+  judge(verdict: UnitVerdict, of: AnomalousBinary): void {
+    const unit = judgedUnit(verdict, of.abi)
+    const observed = unit && this.book.judge(unit, of, this.#ports.now())
+    if (observed) this.#observed(observed)
+  }
+
+  #observed({ incident, change, raised }: Observed): Incident {
     const { messages, classes, onChange } = this.#ports
     const now = this.#ports.now()
-    const { incident, change, raised } = this.book.observe(anomaly, of, now)
     if (!raised) return incident
     messages.say(2, incidentMessage(incident, change === 'opened' ? 'opened' : 'rose'))
     onChange(change, incident)
@@ -67,7 +85,7 @@ export class IncidentLink {
     classes.set('ph_sequence_anomaly', 'incidents', 0, now)
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined
-      void this.#ports.publish(this.open())
+      void this.#publish()
     }, gatherMs)
     return incident
   }
@@ -77,7 +95,12 @@ export class IncidentLink {
     const incident = this.book.tell(id, familiarity)
     if (!incident) return
     this.#ports.onChange('updated', incident)
-    void this.#ports.publish(this.open())
+    void this.#publish()
+  }
+
+  /** A semaphore is of pH's anomalies: what only the judgement found stays on this host. */
+  async #publish(): Promise<void> {
+    await this.#ports.publish(this.open().filter(({ anomalous }) => anomalous > 0))
   }
 
   /** @throws DaemonError for an id that none has */
@@ -86,15 +109,16 @@ export class IncidentLink {
     if (!incident) throw new DaemonError(`no incident is called "${id}": see lymph incident list`)
     this.#ports.messages.say(2, incidentMessage(incident, 'resolved'))
     this.keepHouse()
+    this.#ports.onResolved(incident)
     return incident
   }
 
   /** Closes what is quiet, takes the semaphore back, saves what changed. Call it every second. */
   keepHouse(): void {
-    const { messages, classes, now, publish, saved } = this.#ports
+    const { messages, classes, now, saved } = this.#ports
     for (const incident of this.book.sweep(now())) messages.say(2, incidentMessage(incident, 'quiet'))
     if (this.open().length === 0) classes.unset('ph_sequence_anomaly', 'incidents')
-    void publish(this.open())
+    void this.#publish()
     this.#saving = this.#saving.then(async () => {
       try {
         await saveIncidents(this.book, saved)
@@ -110,3 +134,35 @@ export class IncidentLink {
     await this.#saving
   }
 }
+
+/** What an incident takes of a verdict; undefined: there is no judgement, only facts. */
+function judgedUnit(
+  { verdict, windows, ordinal, level, event }: UnitVerdict,
+  abi: Abi,
+): JudgedUnit | undefined {
+  if (verdict.bits === undefined) return undefined
+  const spoke = spokenParts(verdict)
+  const nameOf = (call: number) => (call === OUT_OF_RANGE ? '(other)' : callName(abi, call))
+  const parts = spoke.map((part): IncidentPart => {
+    if (part === 'edge') return { part, bits: EDGE_BITS }
+    if (part === 'recurrence') return { part, bits: RECURRING }
+    return { part, bits: round(verdict.parts?.[part] ?? 0) }
+  })
+  const said = (['n', 'r', 's'] as const).filter((part) => spoke.includes(part))
+  return {
+    pid: event.pid,
+    level,
+    bits: round(verdictSeverity(verdict)),
+    parts,
+    windows: said.flatMap((part) =>
+      windows[part].map(({ at, calls }) => ({ part, call: at, calls: calls.map(nameOf) })),
+    ),
+    edge: verdict.newEdges[0],
+    m: verdict.m,
+    q: round(verdict.q ?? 0),
+    ordinal,
+  }
+}
+
+/** Three places are more than the observables mean. */
+const round = (value: number) => Math.round(value * 1000) / 1000
