@@ -24,6 +24,8 @@ export interface Plan<S extends Step = Step> {
   spared: readonly string[]
   /** Nothing to do, in a sentence; '' where there are steps. */
   why: string
+  /** There would be something to do, and it is refused (`why` says so): the promise is not kept. */
+  refused?: boolean
 }
 
 /** How a step went. */
