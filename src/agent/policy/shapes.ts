@@ -1,15 +1,15 @@
-/** Shapes that every part of the language uses. Durations are seconds as a number, or `90s`, `5m`, `2d12h`. */
+/** Shapes that every part of the language uses. Durations are seconds as a number, or `10ms`, `90s`, `5m`, `2d12h`. */
 import { z } from 'zod'
 
-const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
+const units: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }
 
 /** Seconds; undefined for what is no duration. */
 export function secondsOf(value: string | number): number | undefined {
   if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : undefined
   if (/^\d+$/.test(value)) return Number(value)
-  if (!/^(\d+[smhd])+$/.test(value)) return undefined
+  if (!/^(\d+(ms|[smhd]))+$/.test(value)) return undefined
   let seconds = 0
-  for (const [, count, unit] of value.matchAll(/(\d+)([smhd])/g))
+  for (const [, count, unit] of value.matchAll(/(\d+)(ms|[smhd])/g))
     seconds += Number(count) * (units[unit as string] as number)
   return seconds
 }

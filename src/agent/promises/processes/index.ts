@@ -84,7 +84,7 @@ function stepsOf(body: ProcessesBody, selected: readonly Selected[], world: Worl
   }
   if (body.act === 'ladder') return climbSteps(body, selected, world)
   if (body.act === 'delay')
-    return byBinary(selected).map(([binary, of]) => ({
+    return byBinary(selected, world).map(([binary, of]) => ({
       act: 'delay',
       target: binary,
       incidents: incidentsOf(of),
@@ -112,7 +112,7 @@ function climbSteps(body: ProcessesBody, selected: readonly Selected[], world: W
     forgetMs: milliseconds(forget),
   }
   const climbs = readClimbs(world.folder)
-  return byBinary(selected).flatMap(([binary, of]): ProcessStep[] => {
+  return byBinary(selected, world).flatMap(([binary, of]): ProcessStep[] => {
     const seenAt = Math.max(...of.map(({ offence }) => offence?.seenAt ?? 0))
     const { climb, act } = nextStep(climbs.get(binary), seenAt, times, world.now())
     const incidents = incidentsOf(of)
@@ -204,9 +204,16 @@ const targetOf = ({ process: { pid, binary } }: Selected): string => `${pid} ${b
 const incidentsOf = (of: readonly Selected[]): string[] =>
   [...new Set(of.map(({ offence }) => offence?.incident ?? ''))].filter((id) => id !== '')
 
-function byBinary(selected: readonly Selected[]): [string, Selected[]][] {
+/** A delay is for every process of a program: one that is tolerated keeps it from all. */
+function byBinary(selected: readonly Selected[], { offenders }: World): [string, Selected[]][] {
+  const tolerated = new Set(
+    [...offenders.ph_sequence, ...offenders.ph_load]
+      .filter((one) => one.tolerated)
+      .map(({ binary }) => binary),
+  )
   const groups = new Map<string, Selected[]>()
   for (const one of selected) {
+    if (tolerated.has(one.process.binary)) continue
     const group = groups.get(one.process.binary)
     if (group) group.push(one)
     else groups.set(one.process.binary, [one])
