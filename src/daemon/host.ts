@@ -6,6 +6,7 @@ import { decodeProfile, type Response } from '#homeostasis'
 import { type Incident, SILENT_KIND, type Warning, type WarningVerdict } from '#incidents'
 import type { ProcessState, Sensor, SensorEvent } from '#sensor'
 import { openStore, type Store } from '#store'
+import { AgentLink } from './agent/link.ts'
 import type { Config } from './config.ts'
 import { Detector } from './detector.ts'
 import { EnvironmentLink } from './environment-link.ts'
@@ -52,6 +53,7 @@ export class Host {
   readonly mesh: MeshLink
   readonly entry: MeshEntry
   readonly fleet: FleetLink
+  readonly agent: AgentLink
   readonly followEvents = new Followers()
   readonly followWarnings = new Followers()
   readonly name: string
@@ -88,6 +90,7 @@ export class Host {
       classes: this.classes,
       messages: options.messages,
       now: this.now,
+      agentRuns: options.config.agent.enabled,
       publish: (open) => this.mesh.publishIncidents(open),
       onChange: (change, incident) => this.followEvents.tell({ type: 'incident', change, incident }),
     })
@@ -109,6 +112,19 @@ export class Host {
       version,
       messages: options.messages,
       now: this.now,
+    })
+    this.agent = new AgentLink({
+      config: options.config.agent,
+      classes: this.classes,
+      responses: this.#responses,
+      settings,
+      messages: options.messages,
+      now: this.now,
+      host: () => this.meshName,
+      open: () => this.incidents.open(),
+      tolerated: (incident) => 'tolerated' in incident && incident.tolerated !== undefined,
+      load: () => this.environment?.load() ?? [],
+      applyResponse: (binary) => this.operator.applyResponse(binary),
     })
     this.fleet = new FleetLink(this, this.#saves, (line) => options.messages.say(1, line))
   }
@@ -149,7 +165,10 @@ export class Host {
         settings: () => this.settings,
         messages,
         now: this.now,
-        onAnomaly: (event, tracked) => this.incidents.observe(event, keyOf(tracked, this.settings.window)),
+        onAnomaly: (event, tracked) => {
+          const incident = this.incidents.observe(event, keyOf(tracked, this.settings.window))
+          this.agent.observe(event, incident)
+        },
         onEvent: (event, binary) => this.#event(event, binary),
       })
       await this.detector.start()
@@ -195,6 +214,7 @@ export class Host {
 
   #event(event: SensorEvent, binary: string | undefined): void {
     if (event.type === 'tick') return
+    if (event.type === 'ended' && event.tid === event.pid) this.agent.ended(event.pid)
     this.followEvents.tell({ ...event, binary })
   }
 
@@ -213,6 +233,7 @@ export class Host {
     this.mesh.expire()
     this.#settleMesh()
     this.incidents.keepHouse()
+    this.agent.keepHouse()
   }
 
   /** What the mesh says becomes classes here, and nothing more; the local allow-list outranks it. */
@@ -267,6 +288,7 @@ export class Host {
       incidents: this.incidents.open().length,
       mesh: this.mesh.status(),
       environment: this.environment?.status() ?? null,
+      agent: this.agent.status(),
       notices: this.notices,
       ...(totals ? { totals } : {}),
     }

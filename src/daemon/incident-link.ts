@@ -16,6 +16,8 @@ export interface IncidentPorts {
   classes: ClassBoard
   messages: Messages
   now: () => number
+  /** Whether an agent is scheduled here. */
+  agentRuns: boolean
   /** Tells the mesh of those that are open. */
   publish: (open: Incident[]) => Promise<void>
   onChange: (change: 'opened' | 'updated', incident: Incident) => void
@@ -78,7 +80,8 @@ export class IncidentLink {
   keepHouse(): void {
     const { messages, classes, now, publish, saved } = this.#ports
     for (const incident of this.book.sweep(now())) messages.say(2, incidentMessage(incident, 'quiet'))
-    if (this.open().length === 0) classes.unset('ph_sequence_anomaly', 'incidents')
+    // Where agent runs are scheduled, it stands until one has dealt with it.
+    if (!this.#ports.agentRuns && this.open().length === 0) classes.unset('ph_sequence_anomaly', 'incidents')
     void publish(this.open())
     this.#saving = this.#saving.then(async () => {
       try {

@@ -11,6 +11,8 @@ export class BinaryResponses {
   readonly #saved: Repository<string, Response>
   readonly #settings: () => DaemonSettings
   readonly #said = new Map<string, Response>()
+  /** Units by binary, of delays that an agent run asked for and that end by themselves. Never saved. */
+  readonly leased = new Map<string, number>()
 
   constructor(saved: Repository<string, Response>, settings: () => DaemonSettings) {
     this.#saved = saved
@@ -46,9 +48,11 @@ export class BinaryResponses {
     return this.#said.get(binary) ?? this.#settings().defaultResponse
   }
 
-  /** Unit of its delay in ms; 0: ignore. */
+  /** Unit of its delay in ms; 0: ignore. An agent's lease, while it lasts, outranks what was said. */
   unitMs(binary: string): number {
     const { delayFactor, jiffyMs } = this.#settings()
+    const leased = this.leased.get(binary)
+    if (leased !== undefined) return leased
     return this.of(binary) === 'delay' ? delayFactor * jiffyMs : 0
   }
 }

@@ -75,6 +75,8 @@ export type Undone =
   | { kind: 'release-exec'; pid: number; startTicks: number }
 
 export interface Hands extends World {
+  /** Id of the run. */
+  readonly run: string
   readonly leases: LeasePort
   /** Aborts at `expireafter`, and when the run is told to end. */
   readonly signal: AbortSignal

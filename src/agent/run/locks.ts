@@ -17,8 +17,9 @@ export class PromiseLocks {
   readonly #file: string
   readonly #last: Map<string, number>
 
-  constructor(folder: string) {
-    this.#file = join(folder, 'locks.json')
+  /** @param name `locks.json`; another for runs that only tell what they would do */
+  constructor(folder: string, name = 'locks.json') {
+    this.#file = join(folder, name)
     this.#last = new Map(Object.entries(read(this.#file, lastShape) ?? {}))
   }
 
@@ -27,6 +28,11 @@ export class PromiseLocks {
     const last = this.#last.get(key)
     if (last === undefined || last > now) return 0
     return Math.max(0, last + ifelapsedMs - now)
+  }
+
+  /** When it ran last, ms since the epoch. */
+  last(key: string): number | undefined {
+    return this.#last.get(key)
   }
 
   /** @throws Error where the disk does not take it */

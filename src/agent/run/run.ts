@@ -10,6 +10,8 @@ import type { PromiseLocks } from './locks.ts'
 import { semaphoresOf } from './semaphores.ts'
 
 export interface RunPorts extends Omit<World, 'classes' | 'offenders' | 'filters'> {
+  /** Eight hex digits. */
+  id: string
   sight: Sight
   ledger: Pick<Ledger, 'add' | 'close'>
   locks: Pick<PromiseLocks, 'wait' | 'ran'>
@@ -59,7 +61,7 @@ const LONGEST_MS = 2 ** 31 - 1
 
 /** @throws AgentError where an act cannot be written down; what was held by then is taken back by its keeper */
 export async function runPolicy(policy: Policy, ports: RunPorts): Promise<RunReport> {
-  const id = newId()
+  const { id } = ports
   const classes = withPolicyClasses(policy, ports.sight.classes)
   const reports: PromiseReport[] = []
   const dealt = new Set<string>()
@@ -108,7 +110,7 @@ async function runPromise(promise: PolicyPromise, run: Run): Promise<PromiseRepo
   const not = whyNot(promise.guard, (one) => classes.has(one))
   if (not.length > 0 || !evaluateClasses(promise.guard, (one) => classes.has(one)))
     return { ...report, why: `it is guarded by ${promise.guardText}, and ${not.join(', ')} does not hold` }
-  const key = ports.dryRun ? `dry:${promise.key}` : promise.key
+  const { key } = promise
   const wait = ports.noLocks ? 0 : ports.locks.wait(key, promise.ifelapsedMs, ports.now())
   if (wait > 0)
     return { ...report, why: `it ran less than ifelapsed ago: ${Math.ceil(wait / 1000)} s are left` }
@@ -178,6 +180,7 @@ async function runStep(
   if (ports.dryRun) return { id, act, target, result: 'dry', line: `would ${act} ${target}` }
   const hands: Hands = {
     ...world,
+    run,
     leases: ports.leases,
     signal,
     id,
@@ -213,4 +216,4 @@ function stateOf({ steps }: PromiseReport, planned: number): PromiseReport['stat
   return steps.some(({ result }) => result === 'repaired') ? 'repaired' : 'kept'
 }
 
-const newId = (): string => randomBytes(4).toString('hex')
+export const newId = (): string => randomBytes(4).toString('hex')

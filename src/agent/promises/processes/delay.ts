@@ -20,6 +20,7 @@ export async function delayBinary(
       binary,
       unitMs: unitMs ?? null,
       untilMs: hands.now() + forMs,
+      run: hands.run,
     })
     return {
       result: 'repaired',
