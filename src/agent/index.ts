@@ -1,0 +1,3 @@
+export * from './errors.ts'
+export type * from './promises/interface.ts'
+export type * from './promises/world.ts'
