@@ -1,5 +1,6 @@
 export * from './book.ts'
 export * from './errors.ts'
+export * from './formats/index.ts'
 export * from './journal/index.ts'
 export * from './keep.ts'
 export * from './message.ts'
