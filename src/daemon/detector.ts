@@ -140,7 +140,7 @@ export class Detector {
   async #appeared(event: Extract<SensorEvent, { type: 'profile' }>): Promise<void> {
     const { profile, executable, known, at } = event
     this.live.add(newTracked(profile, executable, known === true, at))
-    if (this.#ports.responses.said(executable.path) !== undefined)
+    if (this.#ports.responses.differs(executable.path))
       await this.#ports.sensor.respond(profile, this.#ports.responses.unitMs(executable.path))
   }
 

@@ -11,6 +11,7 @@ import { Detector } from './detector.ts'
 import { EnvironmentLink } from './environment-link.ts'
 import { FleetLink, ownProfiles } from './fleet-link.ts'
 import { Followers } from './followers.ts'
+import { HostRecords } from './host-records.ts'
 import { IncidentLink } from './incident-link.ts'
 import { MeshEntry, meshEveryMs } from './mesh-entry.ts'
 import { MeshLink } from './mesh-link.ts'
@@ -48,6 +49,7 @@ export class Host {
   readonly operator: Operator
   readonly now: () => number
   readonly incidents: IncidentLink
+  readonly records: HostRecords
   readonly classes = new ClassBoard()
   readonly mesh: MeshLink
   readonly entry: MeshEntry
@@ -82,7 +84,15 @@ export class Host {
     })
     this.name = options.name ?? options.config.host ?? hostname()
     this.since = this.now()
+    this.records = new HostRecords({
+      ...{ state: options.state, store, saves: this.#saves, messages: options.messages, now: this.now },
+      onTolerance: (binary) => void this.operator.respondAnew(binary),
+    })
+    const { tolerances } = this.records
+    this.#responses.excused = (binary) => tolerances.touches(binary)
     this.incidents = new IncidentLink({
+      journal: this.records.tell,
+      tolerated: (incident) => tolerances.tolerated(incident),
       quietMs: options.config.quietMs,
       saved: store.records<Incident>('incidents'),
       classes: this.classes,
@@ -139,6 +149,7 @@ export class Host {
       Object.assign(this.settings, { [key]: checked })
     }
     messages.level = this.settings.logLevel
+    await this.records.open(this.name, version)
     await this.incidents.restore()
     await this.mesh.open()
     if (sensor) {
@@ -194,6 +205,7 @@ export class Host {
   }
 
   #event(event: SensorEvent, binary: string | undefined): void {
+    this.records.saw(event, binary)
     if (event.type === 'tick') return
     this.followEvents.tell({ ...event, binary })
   }
@@ -212,6 +224,7 @@ export class Host {
     this.classes.expire(this.now())
     this.mesh.expire()
     this.#settleMesh()
+    this.records.keepHouse()
     this.incidents.keepHouse()
   }
 
@@ -294,6 +307,7 @@ export class Host {
     await this.detector?.stop()
     await this.mesh.close()
     await this.incidents.stop()
+    await this.records.close()
     await this.#store.close()
   }
 }

@@ -11,6 +11,8 @@ export class BinaryResponses {
   readonly #saved: Repository<string, Response>
   readonly #settings: () => DaemonSettings
   readonly #said = new Map<string, Response>()
+  /** Binaries of which something is tolerated now: the kernel cannot see what, and delays nothing of theirs. */
+  excused: (binary: string) => boolean = () => false
 
   constructor(saved: Repository<string, Response>, settings: () => DaemonSettings) {
     this.#saved = saved
@@ -42,6 +44,11 @@ export class BinaryResponses {
     return this.#said.get(binary)
   }
 
+  /** Whether it gets another response than the default says. */
+  differs(binary: string): boolean {
+    return this.#said.has(binary) || this.excused(binary)
+  }
+
   of(binary: string): Response {
     return this.#said.get(binary) ?? this.#settings().defaultResponse
   }
@@ -49,6 +56,6 @@ export class BinaryResponses {
   /** Unit of its delay in ms; 0: ignore. */
   unitMs(binary: string): number {
     const { delayFactor, jiffyMs } = this.#settings()
-    return this.of(binary) === 'delay' ? delayFactor * jiffyMs : 0
+    return this.of(binary) === 'delay' && !this.excused(binary) ? delayFactor * jiffyMs : 0
   }
 }
