@@ -2,6 +2,10 @@
 import { Command } from 'commander'
 import { contextOf, print, printJson } from './context.ts'
 import { ago, compact, moment, shortHash } from './format.ts'
+import { explainCommand } from './incident/explain.ts'
+import { exportCommand } from './incident/export.ts'
+import { tolerancesCommand, tolerateCommand, untolerateCommand } from './incident/tolerate.ts'
+import { verifyCommand } from './incident/verify.ts'
 import { pairLines } from './pairs.ts'
 import type { IncidentLine } from './shapes.ts'
 import { type Column, facts, table } from './table.ts'
@@ -45,6 +49,10 @@ export function incidentCommand(): Command {
       }
       if (json) printJson(answers)
     })
+  for (const command of [explainCommand, tolerateCommand, tolerancesCommand, untolerateCommand])
+    incident.addCommand(command())
+  incident.addCommand(exportCommand())
+  incident.addCommand(verifyCommand())
   return incident
 }
 
@@ -54,7 +62,7 @@ function columns(now: number): Column<IncidentLine>[] {
   return [
     { head: 'ID', cell: (i) => i.id },
     { head: 'SEVERITY', cell: (i) => i.severity, style: (i) => colours[i.severity] },
-    { head: 'STATE', cell: (i) => i.state },
+    { head: 'STATE', cell: (i) => (i.tolerated ? 'tolerated' : i.state) },
     { head: 'CALLS', cell: (i) => compact(i.anomalous), right: true },
     { head: 'LFC', cell: (i) => i.maxLfc, right: true },
     { head: 'PAIRS', cell: (i) => i.pairs.length + (i.pairsCut ?? 0), right: true },

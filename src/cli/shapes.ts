@@ -54,7 +54,11 @@ export interface ClassLine {
   until: number
 }
 
-export type IncidentLine = Incident & { familiarity?: { known: number; asked: number } }
+export type IncidentLine = Incident & {
+  familiarity?: { known: number; asked: number }
+  /** Id of the tolerance that excuses it now. */
+  tolerated?: string
+}
 
 export type WarningLine = Warning
 

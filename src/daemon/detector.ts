@@ -141,11 +141,7 @@ export class Detector {
     const { profile, executable, known, at } = event
     this.live.add(newTracked(profile, executable, known === true, at))
     // A sensor that outlived a daemon may still delay it for a lease that died with that one.
-    if (
-      known ||
-      this.#ports.responses.said(executable.path) !== undefined ||
-      this.#ports.responses.leased.has(executable.path)
-    )
+    if (known || this.#ports.responses.differs(executable.path))
       await this.#ports.sensor.respond(profile, this.#ports.responses.unitMs(executable.path))
   }
 

@@ -12,6 +12,7 @@ import { Detector } from './detector.ts'
 import { EnvironmentLink } from './environment-link.ts'
 import { FleetLink, ownProfiles } from './fleet-link.ts'
 import { Followers } from './followers.ts'
+import { HostRecords } from './host-records.ts'
 import { IncidentLink } from './incident-link.ts'
 import { MeshEntry, meshEveryMs } from './mesh-entry.ts'
 import { MeshLink } from './mesh-link.ts'
@@ -49,6 +50,7 @@ export class Host {
   readonly operator: Operator
   readonly now: () => number
   readonly incidents: IncidentLink
+  readonly records: HostRecords
   readonly classes = new ClassBoard()
   readonly mesh: MeshLink
   readonly entry: MeshEntry
@@ -84,7 +86,15 @@ export class Host {
     })
     this.name = options.name ?? options.config.host ?? hostname()
     this.since = this.now()
+    this.records = new HostRecords({
+      ...{ state: options.state, store, saves: this.#saves, messages: options.messages, now: this.now },
+      onTolerance: (binary) => void this.operator.respondAnew(binary),
+    })
+    const { tolerances } = this.records
+    this.#responses.excused = (binary) => tolerances.touches(binary)
     this.incidents = new IncidentLink({
+      journal: this.records.tell,
+      tolerated: (incident) => tolerances.tolerated(incident),
       quietMs: options.config.quietMs,
       saved: store.records<Incident>('incidents'),
       classes: this.classes,
@@ -121,10 +131,11 @@ export class Host {
       messages: options.messages,
       now: this.now,
       host: () => this.meshName,
-      open: () => this.incidents.open(),
-      tolerated: (incident) => 'tolerated' in incident && incident.tolerated !== undefined,
+      incidents: () => this.incidents.book.list(),
+      tolerated: (incident) => tolerances.tolerated(incident) !== undefined,
+      excused: (binary) => tolerances.touches(binary),
       load: () => this.environment?.load() ?? [],
-      applyResponse: (binary) => this.operator.applyResponse(binary),
+      applyResponse: (binary) => this.operator.respondAnew(binary),
     })
     this.fleet = new FleetLink(this, this.#saves, (line) => options.messages.say(1, line))
   }
@@ -155,6 +166,7 @@ export class Host {
       Object.assign(this.settings, { [key]: checked })
     }
     messages.level = this.settings.logLevel
+    await this.records.open(this.name, version)
     await this.incidents.restore()
     await this.mesh.open()
     if (sensor) {
@@ -213,6 +225,7 @@ export class Host {
   }
 
   #event(event: SensorEvent, binary: string | undefined): void {
+    this.records.saw(event, binary)
     if (event.type === 'tick') return
     if (event.type === 'ended' && event.tid === event.pid) this.agent.ended(event.pid)
     this.followEvents.tell({ ...event, binary })
@@ -232,6 +245,7 @@ export class Host {
     this.classes.expire(this.now())
     this.mesh.expire()
     this.#settleMesh()
+    this.records.keepHouse()
     this.incidents.keepHouse()
     this.agent.keepHouse()
   }
@@ -316,6 +330,7 @@ export class Host {
     await this.detector?.stop()
     await this.mesh.close()
     await this.incidents.stop()
+    await this.records.close()
     await this.#store.close()
   }
 }

@@ -12,7 +12,7 @@ import {
 import type { Sensor } from '#sensor'
 import type { Abi } from '#syscalls'
 import type { Detector } from './detector.ts'
-import { DaemonError } from './errors.ts'
+import { DaemonError, oneLine } from './errors.ts'
 import type { Messages } from './messages.ts'
 import type { BinaryResponses } from './responses.ts'
 import type { ProfileSaves, SavedRow } from './saves.ts'
@@ -119,14 +119,21 @@ export class Operator {
     if (binary === undefined)
       throw new DaemonError(`no profile of "${query.binary}" is here: give the whole path of the program`)
     await this.#ports.responses.say(binary, response)
-    await this.applyResponse(binary)
+    const detector = this.#ports.detector()
+    for (const tracked of detector?.live.find({ binary }) ?? []) await detector?.respond(tracked)
     this.#ports.messages.say(2, `response of ${binary}: ${response ?? 'as the default says'}`)
   }
 
-  /** The sensor learns what the response of a program is now. */
-  async applyResponse(binary: string): Promise<void> {
+  /** What is tolerated of a binary, or held against it for a time, has changed: the sensor learns what its response is now. */
+  async respondAnew(binary: string): Promise<void> {
     const detector = this.#ports.detector()
-    for (const tracked of detector?.live.find({ binary }) ?? []) await detector?.respond(tracked)
+    for (const tracked of detector?.live.find({ binary }) ?? []) {
+      try {
+        await detector?.respond(tracked)
+      } catch (error) {
+        this.#ports.messages.say(1, `the response of ${binary} is not changed yet: ${oneLine(error)}`)
+      }
+    }
   }
 
   /** The profile file of a binary, as of now. Undefined: none. */
