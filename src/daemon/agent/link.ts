@@ -42,7 +42,7 @@ interface DelayLease {
 /** Binaries under a lease at a time. */
 const LEASES_LIMIT = 256
 /** A run says every second that it lives. */
-const SILENCE_MS = 3500
+const SILENCE_MS = 2500
 const LONGEST_LEASE_MS = 7 * 86_400_000
 /** pH's unit where delays are off: a jiffy at HZ=100. */
 const DEFAULT_FACTOR = 1
