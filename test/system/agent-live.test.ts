@@ -10,17 +10,7 @@ import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import type { RunReport } from '#agent'
 import { noKernel } from '../sensor/kernel/available.ts'
-import {
-  alive,
-  ask,
-  Cleanup,
-  childrenOf,
-  type Live,
-  loopback,
-  lymph,
-  processes,
-  until,
-} from './hosts.ts'
+import { alive, ask, Cleanup, childrenOf, type Live, loopback, lymph, processes, until } from './hosts.ts'
 
 const run = promisify(execFile)
 const skip = (await noKernel()) ?? false
@@ -265,8 +255,11 @@ describe('the agent on a live host', { skip }, () => {
       })
       await sleeper()
       let before = Date.now()
-      if (part === 'agent') process.kill(await agentPid(), 'SIGKILL')
-      else {
+      if (part === 'agent') {
+        process.kill(await agentPid(), 'SIGKILL')
+        // What it had started is a session of its own.
+        process.kill(await sleeper(), 'SIGKILL')
+      } else {
         // The run ends first: what it took then lasts by itself.
         process.kill(await sleeper(), 'SIGKILL')
         await work.ended
@@ -274,17 +267,23 @@ describe('the agent on a live host', { skip }, () => {
         process.kill(partOf(part === 'daemon' ? ' daemon ' : part), 'SIGKILL')
       }
       await until('it is thawed', () => !frozen() || undefined, leaseSeconds)
+      // The keeper has no part in delays, and a delay for a time outlasts a sensor: the next one is told of it anew.
+      const watched = part === 'leases/main.ts' ? [] : [slow.pid, cold.pid]
       await until(
         'nobody is stopped',
-        () => (![slow.pid, cold.pid].some((pid) => stateOf(pid) === 'T') ? true : undefined),
+        () => (watched.some((pid) => stateOf(pid) === 'T') ? undefined : true),
         leaseSeconds,
       )
       t.diagnostic(`free ${Date.now() - before} ms after`)
-      if (part !== 'leases/main.ts')
+      if (part === 'agent' || part === 'daemon')
         await until('nobody is delayed for a time any more', async () => {
           const status = await ask<{ agent: { delayed: unknown[] } }>(state, ['status'])
           return status.agent.delayed.length === 0 || undefined
         })
+      const { entries } = await ledger()
+      for (const { id, act, undone } of entries)
+        if (act === 'delay' && !undone)
+          await lymph(['--state', state, '--config', config, 'agent', 'undo', id])
       for (const { pid } of [slow, cold]) process.kill(pid, 'SIGKILL')
       for (const one of ['daemon ', 'sensor/kernel/main.ts', 'leases/main.ts'])
         await until(
