@@ -3,7 +3,11 @@ import { Command } from 'commander'
 import { type Familiarity, partText } from '#incidents'
 import { contextOf, print, printJson } from './context.ts'
 import { ago, compact, moment, shortHash } from './format.ts'
-import { pairLines } from './pairs.ts'
+import { explainCommand } from './incident/explain.ts'
+import { exportCommand } from './incident/export.ts'
+import { tolerancesCommand, tolerateCommand, untolerateCommand } from './incident/tolerate.ts'
+import { verifyCommand } from './incident/verify.ts'
+import { pairLines, windowText } from './pairs.ts'
 import type { IncidentLine } from './shapes.ts'
 import { type Column, facts, table } from './table.ts'
 
@@ -46,6 +50,10 @@ export function incidentCommand(): Command {
       }
       if (json) printJson(answers)
     })
+  for (const command of [explainCommand, tolerateCommand, tolerancesCommand, untolerateCommand])
+    incident.addCommand(command())
+  incident.addCommand(exportCommand())
+  incident.addCommand(verifyCommand())
   return incident
 }
 
@@ -55,7 +63,7 @@ function columns(now: number): Column<IncidentLine>[] {
   return [
     { head: 'ID', cell: (i) => i.id },
     { head: 'SEVERITY', cell: (i) => i.severity, style: (i) => colours[i.severity] },
-    { head: 'STATE', cell: (i) => i.state },
+    { head: 'STATE', cell: (i) => (i.tolerated ? 'tolerated' : i.state) },
     { head: 'CALLS', cell: (i) => compact(i.anomalous), right: true },
     { head: 'LFC', cell: (i) => i.maxLfc, right: true },
     { head: 'BITS', cell: (i) => i.bits?.toFixed(1) ?? '-', right: true },
@@ -106,10 +114,7 @@ function elsewhere({ known, asked, verdict, unfamiliar, wave, liars }: Familiari
 
 function spoken({ windows = [] }: IncidentLine): string[] {
   if (windows.length === 0) return []
-  const lines = windows.map(
-    ({ part, call, calls }) => `  ${part.toUpperCase()} at call ${call}: ${calls.join(' ')}`,
-  )
-  return ['windows that spoke:', ...lines, '']
+  return ['windows that spoke:', ...windows.map((window) => `  ${windowText(window)}`), '']
 }
 
 function unseen(one: IncidentLine): string[] {

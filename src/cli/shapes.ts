@@ -56,7 +56,11 @@ export interface ClassLine {
 
 type Judged = 'bits' | 'level' | 'parts' | 'windows' | 'edge' | 'm' | 'q' | 'units' | 'ordinals'
 
-export type IncidentLine = Omit<Incident, Judged> & Partial<Pick<Incident, Judged>>
+export type IncidentLine = Omit<Incident, Judged> &
+  Partial<Pick<Incident, Judged>> & {
+    /** Id of the tolerance that excuses it now. */
+    tolerated?: string
+  }
 
 export type WarningLine = Warning
 

@@ -4,6 +4,7 @@ import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import type { QuorumRules } from '#incidents'
 import type { OpenOptions } from '#mesh'
+import { type AgentConfig, agentConfig, agentSchema } from './agent-config.ts'
 import { type EnvironmentConfig, environmentSchema } from './environment-config.ts'
 import { DaemonError, oneLine } from './errors.ts'
 import { type DaemonSettings, initialSettings, parseSeconds, parseSetting } from './settings.ts'
@@ -23,6 +24,11 @@ const schema = z.strictObject({
     .strictObject({ quiet: z.union([z.string(), z.number()]).default('10m') })
     .default({ quiet: '10m' }),
   environment: environmentSchema,
+  agent: agentSchema,
+  tags: z
+    .array(z.string().regex(/^[A-Za-z0-9_]{1,64}$/, 'letters, digits and _, at most 64'))
+    .max(64)
+    .default([]),
   mesh: z
     .strictObject({
       quorum: z.union([z.literal('third'), z.int().min(2)]).default('third'),
@@ -66,6 +72,9 @@ export interface Config {
   neverDelay: string[]
   fleet: FleetConfig
   environment: EnvironmentConfig
+  agent: AgentConfig
+  /** What the fleet calls this host: classes of the agent. */
+  tags: string[]
 }
 
 export const defaultConfigFile = new URL('../../config/lymph.yaml', import.meta.url).pathname
@@ -110,7 +119,18 @@ export function readConfig(file = defaultConfigFile): Config {
     const what = unknown === undefined ? issue.message : 'no such key'
     throw new DaemonError(`${place(path)}: ${path.join('.')}: ${what}: config/lymph.yaml shows what there is`)
   }
-  const { listen, host, settings: named, incidents, mesh, fleet, never_delay, environment } = parsed.data
+  const {
+    listen,
+    host,
+    settings: named,
+    incidents,
+    mesh,
+    fleet,
+    never_delay,
+    environment,
+    agent,
+    tags,
+  } = parsed.data
   const settings = initialSettings()
   for (const [name, value] of Object.entries(named)) {
     try {
@@ -134,6 +154,8 @@ export function readConfig(file = defaultConfigFile): Config {
     neverDelay: never_delay,
     fleet,
     environment,
+    agent: agentConfig(agent),
+    tags,
     mesh: {
       quorum: { hosts: mesh.quorum, windowMs: window * 1000 },
       allow: mesh.allow,
