@@ -1,15 +1,21 @@
 /**
- * This host on the mesh: its open incidents, the alarms of its environment and what ails it go out as semaphores, its profiles as digests; what others say comes in as
- * warnings and digests. Without a mesh everything here rests.
+ * This host on the mesh: its open incidents, the alarms of its environment and what ails it go out as semaphores, its profiles as
+ * digests; what others say comes in as warnings and digests. Without a mesh everything here rests.
  */
 import {
   ANSWER_BYTES,
+  ASK_ANSWER_BYTES,
+  ASK_REQUEST,
   BODY_REQUEST,
   DigestBook,
   DigestExchange,
   type OwnProfiles,
+  QUESTION_BYTES,
   REQUEST_BYTES,
   Refusals,
+  type SketchKey,
+  sketchKey,
+  WaveBook,
 } from '#fleet'
 import {
   type About,
@@ -17,7 +23,6 @@ import {
   type NetworkClass,
   type NetworkView,
   networkClasses,
-  Outgoing,
   type QuorumRules,
   readSemaphore,
   type SemaphoreBody,
@@ -26,12 +31,16 @@ import {
   type Warning,
   WarningBook,
   type WarningVerdict,
-  weightOf,
 } from '#incidents'
-import { hasMesh, type Member, type Mesh, type MeshEvent, openMesh } from '#mesh'
+import { hasMesh, type Member, type Mesh, type MeshEvent, type MeshRecord, openMesh } from '#mesh'
 import type { KeyValue, Repository } from '#store'
 import type { MeshWays } from './config.ts'
 import { DaemonError } from './errors.ts'
+import { SemaphoreSender } from './semaphore-sender.ts'
+
+/** What two hosts' incidents must be of to be one wave. */
+export const programOf = ({ sha256, abi, window }: { sha256: string; abi: string; window: number }): string =>
+  `${sha256} ${abi} ${window}`
 
 export interface MeshLinkPorts {
   folder: string
@@ -44,27 +53,30 @@ export interface MeshLinkPorts {
   now: () => number
   say: (level: 1 | 2 | 3 | 4, line: string) => void
   own: OwnProfiles
+  /** A member's question about pairs (`/lymph/ask`). */
+  onQuestion: (question: Uint8Array, from: Member) => Promise<Uint8Array>
   /** A warning came, changed or went. */
   onWarning: (change: string, warning: Warning) => void
 }
 
 const PING_REQUEST = 'ping'
-export const semaphoreTtlMs = 15 * 60_000
 
 export class MeshLink {
   readonly #ports: MeshLinkPorts
-  readonly #out = new Outgoing(semaphoreTtlMs)
+  readonly #sender: SemaphoreSender
   readonly refusals = new Refusals()
+  /** Incidents of other hosts that one of this host's may be a part of. */
+  readonly waves = new WaveBook()
   #mesh: Mesh | undefined
   #warnings = new WarningBook('')
   #digests = new DigestBook(this.refusals)
   #exchange: DigestExchange | undefined
+  #sketchKey: { secret: string; key: SketchKey } | undefined
   readonly #silent = new Set<string>()
-  #publishing: Promise<void> = Promise.resolve()
-  #busy = false
 
   constructor(ports: MeshLinkPorts) {
     this.#ports = ports
+    this.#sender = new SemaphoreSender(ports)
   }
 
   /** Opens the mesh this host is a member of; false when there is none. */
@@ -88,6 +100,7 @@ export class MeshLink {
       now,
       own,
       refusals: this.refusals,
+      sketchKey: () => this.sketchKey,
       peers: {
         peers: () => this.#others(),
         request: (peer, name, bytes, limits) => mesh.request(peer, name, bytes, limits),
@@ -106,6 +119,10 @@ export class MeshLink {
       requestBytes: REQUEST_BYTES,
       answerBytes: ANSWER_BYTES,
     })
+    mesh.serve(ASK_REQUEST, (question, from) => this.#ports.onQuestion(question, from), {
+      requestBytes: QUESTION_BYTES,
+      answerBytes: ASK_ANSWER_BYTES,
+    })
     mesh.serve(PING_REQUEST, async () => new Uint8Array(), { requestBytes: 16, answerBytes: 16 })
     mesh.onEvent((event) => this.#take(event))
     // What stands already, from before a restart or while the listener was not there.
@@ -123,6 +140,15 @@ export class MeshLink {
 
   get exchange(): DigestExchange | undefined {
     return this.#exchange
+  }
+
+  /** What this mesh's sketches are made with; another once the ring's key is another. */
+  get sketchKey(): SketchKey | undefined {
+    if (!this.#mesh) return undefined
+    const secret = this.#mesh.derive('sketch')
+    const name = Buffer.from(secret).toString('hex')
+    if (this.#sketchKey?.secret !== name) this.#sketchKey = { secret: name, key: sketchKey(secret) }
+    return this.#sketchKey.key
   }
 
   get digests(): DigestBook {
@@ -161,11 +187,22 @@ export class MeshLink {
     if (record.peer === this.peer && change === 'raised') {
       // Raised before a restart: told again or cleared by what is open now.
       const read = readSemaphore(record.body)
-      if (read.ok) this.#out.heard(record.key, read.body, record.made)
+      if (read.ok) this.#sender.heard(record.key, read.body, record.made)
     }
     const applied = this.#warnings.apply(change, record, now)
+    if (applied.ok && !applied.own) this.#wave(applied.change, record)
     if (!applied.ok) this.#ports.say(1, `a semaphore of ${record.name} was refused: ${applied.reason}`)
     else if (!applied.own) this.#ports.onWarning(applied.change, applied.warning)
+  }
+
+  #wave(change: string, { peer, key, body, received }: MeshRecord): void {
+    const read = readSemaphore(body)
+    if (change === 'cleared' || change === 'expired') this.waves.clear({ peer, key })
+    else if (read.ok && read.body.about === 'binary' && read.body.unfamiliar) {
+      const { sha256, abi, window, unfamiliar } = read.body
+      const program = programOf({ sha256, abi, window })
+      this.waves.raise({ peer, key, program, raised: received, hashes: unfamiliar })
+    }
   }
 
   /** A host that is not heard any more is a warning of its own, until it is heard again. */
@@ -212,6 +249,7 @@ export class MeshLink {
     const now = this.#ports.now()
     for (const warning of this.#warnings.expire(now)) this.#ports.onWarning('expired', warning)
     this.#digests.expire(now)
+    this.waves.expire(now)
   }
 
   /** Tells the mesh of the open incidents. */
@@ -219,34 +257,9 @@ export class MeshLink {
     return this.stand('binary', open.map(toSemaphore))
   }
 
-  /** Tells the mesh of all that stands of one kind of subject: new and worse at once, others seldom; clears what is over. */
+  /** Tells the mesh of all that stands of one kind of subject. */
   stand(about: About, bodies: readonly SemaphoreBody[]): Promise<void> {
-    this.#out.stand(about, bodies)
-    if (this.#busy || !this.#mesh) return this.#publishing
-    this.#busy = true
-    this.#publishing = this.#publish(this.#mesh).finally(() => {
-      this.#busy = false
-    })
-    return this.#publishing
-  }
-
-  async #publish(mesh: Mesh): Promise<void> {
-    const { now, say } = this.#ports
-    try {
-      // What stands may have changed while something was said.
-      for (let [next] = this.#out.due(now()); next; [next] = this.#out.due(now())) {
-        const { key, body } = next
-        if (body === undefined) {
-          await mesh.clear('semaphore', key)
-          this.#out.cleared(key)
-        } else {
-          await mesh.publish('semaphore', key, body, semaphoreTtlMs, weightOf(body.severity))
-          this.#out.published(key, body, now())
-        }
-      }
-    } catch (error) {
-      say(1, `a semaphore was not published: ${(error as Error).message}; it is tried again`)
-    }
+    return this.#sender.stand(about, bodies, this.#mesh)
   }
 
   /** Other members: those named, or all. */
@@ -257,6 +270,17 @@ export class MeshLink {
       const found = others.find((one) => one.name === name || one.peer === name)
       if (!found) throw new DaemonError(`no other member is called "${name}": see lymph mesh members`)
       return found
+    })
+  }
+
+  /** Every member, and what this host refused of what it said, by reason. */
+  memberLines(): (Member & { refused: Record<string, number> })[] {
+    const semaphores = this.#warnings.gauge().refused
+    return this.mesh.members().map((member) => {
+      const refused = this.refusals.of(member.peer)
+      for (const [field, n] of Object.entries(semaphores[member.peer] ?? {}))
+        refused[`bad-semaphore-${field}`] = n
+      return { ...member, refused }
     })
   }
 
@@ -282,9 +306,8 @@ export class MeshLink {
     const mesh = this.#mesh
     this.#mesh = undefined
     this.#exchange = undefined
-    this.#out.reset()
     this.#silent.clear()
-    await this.#publishing
+    await this.#sender.end()
     await mesh?.stop()
   }
 }

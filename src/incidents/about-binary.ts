@@ -20,10 +20,13 @@ export interface BinarySemaphore
   kind: typeof SEMAPHORE_KIND
   /** The binary, as `subjectOf` writes it. */
   subject: string
+  /** Hashes of the pairs that too few hosts know, under the mesh's secret: 16 hex digits each. */
+  unfamiliar?: string[] | undefined
 }
 
 export function toSemaphore(incident: Incident): BinarySemaphore {
   const { sha256, abi, window, severity, anomalous, maxLfc, firstSeen, lastSeen } = incident
+  const unfamiliar = incident.familiarity?.unfamiliar ?? []
   return {
     about: 'binary',
     kind: SEMAPHORE_KIND,
@@ -37,6 +40,7 @@ export function toSemaphore(incident: Incident): BinarySemaphore {
     pairs: incident.pairs.slice(0, SEMAPHORE_PAIRS),
     firstSeen,
     lastSeen,
+    ...(unfamiliar.length > 0 ? { unfamiliar: unfamiliar.slice(0, SEMAPHORE_PAIRS) } : {}),
   }
 }
 
@@ -63,6 +67,10 @@ export const binarySchema = z
       .max(SEMAPHORE_PAIRS),
     firstSeen: time,
     lastSeen: time,
+    unfamiliar: z
+      .array(z.string().regex(/^[0-9a-f]{16}$/))
+      .max(SEMAPHORE_PAIRS)
+      .optional(),
   })
   .refine(timely, 'lastSeen lies before firstSeen')
   .refine(

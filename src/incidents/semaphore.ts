@@ -40,10 +40,15 @@ export function refreshDue(
   now: number,
 ): boolean {
   if (!last || higher(body.severity, last.body.severity)) return true
+  // What the fleet does not know came after the first word: others look for it.
+  if (unfamiliarOf(body) > 0 && unfamiliarOf(last.body) === 0) return true
   const age = now - last.at
   if (age >= ttlMs / 2) return true
   return age >= refreshMs[body.about] && figureOf(body) !== figureOf(last.body)
 }
+
+const unfamiliarOf = (body: SemaphoreBody): number =>
+  body.about === 'binary' ? (body.unfamiliar?.length ?? 0) : 0
 
 function figureOf(body: SemaphoreBody): string | number {
   if (body.about === 'binary') return body.anomalous

@@ -10,10 +10,10 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
-import { sha256 } from './codec.ts'
 import { because, MeshError } from './errors.ts'
+import { type GossipOptions, gossipOptions } from './gossip-options.ts'
 import { hostKey, type Signer } from './keys.ts'
-import { limits, topic } from './limits.ts'
+import { limits } from './limits.ts'
 import type { Nearby } from './nearby.ts'
 import { pskRing, type RingKey } from './protector.ts'
 import { isRelayed, type Relay } from './relay.ts'
@@ -30,12 +30,6 @@ export interface HostOptions {
   relay?: Relay | undefined
   /** Finds members on the local network, or is found by them. */
   nearby?: Nearby | undefined
-}
-
-export interface GossipOptions {
-  /** 0 for an admitted peer, -60 for one that is not: it may neither inject nor hear, and keeps its subscription. */
-  score(peer: string): number
-  seen: number
 }
 
 export type MeshHost = Libp2p<{ pubsub: GossipSub }>
@@ -64,16 +58,6 @@ function base(options: HostOptions) {
   }
 }
 
-const topicScore = {
-  topicWeight: 1,
-  timeInMeshWeight: 0,
-  firstMessageDeliveriesWeight: 0,
-  meshMessageDeliveriesWeight: 0,
-  meshFailurePenaltyWeight: 0,
-  invalidMessageDeliveriesWeight: -20,
-  invalidMessageDeliveriesDecay: 0.9,
-}
-
 /** Not started yet. */
 export async function createMeshHost(options: HostOptions, gossip: GossipOptions): Promise<MeshHost> {
   return createLibp2p({
@@ -83,43 +67,9 @@ export async function createMeshHost(options: HostOptions, gossip: GossipOptions
       ping: ping(),
       ...(options.relay === undefined ? {} : { relay: options.relay.service }),
       ...(options.nearby === undefined ? {} : { nearby: options.nearby.service }),
-      pubsub: gossipsub({
-        globalSignaturePolicy: 'StrictSign',
-        allowedTopics: [topic],
-        // The same envelope wrapped anew by another member is the same message.
-        msgIdFn: (message) => sha256(message.data).subarray(0, 20),
-        ignoreDuplicatePublishError: true,
-        allowPublishToZeroTopicPeers: true,
-        seenTTL: gossip.seen,
-        doPX: false,
-        fallbackToFloodsub: false,
-        floodPublish: true,
-        // maxInboundDataLength stays 4 MiB: below 1 MiB one large answer kills the stream for good, unseen.
-        scoreParams: {
-          appSpecificScore: gossip.score,
-          appSpecificWeight: 1,
-          // A mesh behind one address, or on one machine, would otherwise empty itself above 10 peers.
-          IPColocationFactorWeight: 0,
-          topics: { [topic]: { ...defaults, ...topicScore } },
-        },
-        scoreThresholds: { gossipThreshold: -10, publishThreshold: -50, graylistThreshold: -80 },
-      }),
+      pubsub: gossipsub(gossipOptions(gossip)),
     },
   })
-}
-
-/** What a topic's score must hold though its weight is 0. */
-const defaults = {
-  timeInMeshQuantum: 1,
-  timeInMeshCap: 1,
-  firstMessageDeliveriesDecay: 0.5,
-  firstMessageDeliveriesCap: 1,
-  meshMessageDeliveriesDecay: 0.5,
-  meshMessageDeliveriesCap: 1,
-  meshMessageDeliveriesThreshold: 1,
-  meshMessageDeliveriesWindow: 10,
-  meshMessageDeliveriesActivation: 5000,
-  meshFailurePenaltyDecay: 0.5,
 }
 
 /** A host that knows enrolment alone: a stranger with an invite reaches no other protocol. Not started yet. */
