@@ -19,8 +19,8 @@ export interface HostView {
 const rules = {
   /** Events lost within this long are a gap, ms; and it is said again only when more are. */
   gapMs: 600_000,
-  diskShare: 0.02,
-  diskBytes: 64 << 20,
+  /** Little is left: of a large disk this much, of any the other. */
+  disk: { share: 0.02, bytes: 640 << 20, least: 16 << 20 },
   /** Half of what the mesh allows: then its word is refused. */
   skewMs: 60_000,
   certificateMs: 7 * 86_400_000,
@@ -41,9 +41,10 @@ export class HostSigns {
     if (now - this.#gapAt < rules.gapMs && view.events)
       found.set('sensor_gap', ['incident', `${lost} of ${view.events.seen} events were lost`])
     const { disk } = view
-    if (disk && disk.share < rules.diskShare && disk.bytes < 10 * rules.diskBytes)
+    const { share, bytes, least } = rules.disk
+    if (disk && (disk.bytes < least || (disk.share < share && disk.bytes < bytes)))
       found.set('disk_full', [
-        disk.bytes < rules.diskBytes ? 'severe' : 'incident',
+        disk.bytes < least ? 'severe' : 'incident',
         `${Math.round(disk.bytes / (1 << 20))} MiB are left for its state`,
       ])
     const skew = ownSkew(view)
