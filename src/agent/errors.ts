@@ -1,12 +1,15 @@
-/** A policy that cannot be used; `exit` is the command's: 2 for a mistake in it, 4 for one that would act half. */
+/** A policy that cannot be used: nothing of it is. `exit` 4: a host whose policy is so is degraded. */
 export class PolicyError extends Error {
   static override readonly name = 'PolicyError'
   readonly exit: number
+  /** Every mistake, one line each; the message is the first. */
+  faults: readonly string[]
 
-  constructor(message: string, exit = 2) {
+  constructor(message: string, exit = 4) {
     super(message)
     this.name = 'PolicyError'
     this.exit = exit
+    this.faults = [message]
   }
 }
 

@@ -4,6 +4,7 @@ import { createAdaptorServer } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { stream } from 'hono/streaming'
 import { z } from 'zod'
+import { agentRoutes } from './agent/routes.ts'
 import { DaemonError, exitOf, oneLine } from './errors.ts'
 import type { Host } from './host.ts'
 import { incidentRoutes } from './incident-routes.ts'
@@ -83,6 +84,7 @@ export function buildApi(host: Host): Hono {
   incidentRoutes(api, host)
   meshRoutes(api, host)
   operatorRoutes(api, host.mesh)
+  agentRoutes(api, host.agent)
   return api
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import type { QuorumRules } from '#incidents'
+import { type AgentConfig, agentConfig, agentSchema } from './agent-config.ts'
 import { type EnvironmentConfig, environmentSchema } from './environment-config.ts'
 import { DaemonError, oneLine } from './errors.ts'
 import { type DaemonSettings, initialSettings, parseSeconds, parseSetting } from './settings.ts'
@@ -20,6 +21,11 @@ const schema = z.strictObject({
     .strictObject({ quiet: z.union([z.string(), z.number()]).default('10m') })
     .default({ quiet: '10m' }),
   environment: environmentSchema,
+  agent: agentSchema,
+  tags: z
+    .array(z.string().regex(/^[A-Za-z0-9_]{1,64}$/, 'letters, digits and _, at most 64'))
+    .max(64)
+    .default([]),
   mesh: z
     .strictObject({
       quorum: z.union([z.literal('third'), z.int().min(2)]).default('third'),
@@ -39,6 +45,9 @@ export interface Config {
   mesh: { quorum: QuorumRules; allow: string[] }
   neverDelay: string[]
   environment: EnvironmentConfig
+  agent: AgentConfig
+  /** What the fleet calls this host: classes of the agent. */
+  tags: string[]
 }
 
 export const defaultConfigFile = new URL('../../config/lymph.yaml', import.meta.url).pathname
@@ -83,7 +92,17 @@ export function readConfig(file = defaultConfigFile): Config {
     const what = unknown === undefined ? issue.message : 'no such key'
     throw new DaemonError(`${place(path)}: ${path.join('.')}: ${what}: config/lymph.yaml shows what there is`)
   }
-  const { listen, host, settings: named, incidents, mesh, never_delay, environment } = parsed.data
+  const {
+    listen,
+    host,
+    settings: named,
+    incidents,
+    mesh,
+    never_delay,
+    environment,
+    agent,
+    tags,
+  } = parsed.data
   const settings = initialSettings()
   for (const [name, value] of Object.entries(named)) {
     try {
@@ -106,6 +125,8 @@ export function readConfig(file = defaultConfigFile): Config {
     quietMs: quiet * 1000,
     neverDelay: never_delay,
     environment,
+    agent: agentConfig(agent),
+    tags,
     mesh: { quorum: { hosts: mesh.quorum, windowMs: window * 1000 }, allow: mesh.allow },
   }
 }

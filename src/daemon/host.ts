@@ -6,6 +6,7 @@ import { decodeProfile, type Response } from '#homeostasis'
 import { type Incident, SILENT_KIND, type Warning, type WarningVerdict } from '#incidents'
 import type { ProcessState, Sensor, SensorEvent } from '#sensor'
 import { openStore, type Store } from '#store'
+import { AgentLink } from './agent/link.ts'
 import type { Config } from './config.ts'
 import { Detector } from './detector.ts'
 import { EnvironmentLink } from './environment-link.ts'
@@ -54,6 +55,7 @@ export class Host {
   readonly mesh: MeshLink
   readonly entry: MeshEntry
   readonly fleet: FleetLink
+  readonly agent: AgentLink
   readonly followEvents = new Followers()
   readonly followWarnings = new Followers()
   readonly name: string
@@ -98,6 +100,7 @@ export class Host {
       classes: this.classes,
       messages: options.messages,
       now: this.now,
+      agentRuns: options.config.agent.enabled,
       publish: (open) => this.mesh.publishIncidents(open),
       onChange: (change, incident) => this.followEvents.tell({ type: 'incident', change, incident }),
     })
@@ -119,6 +122,20 @@ export class Host {
       version,
       messages: options.messages,
       now: this.now,
+    })
+    this.agent = new AgentLink({
+      config: options.config.agent,
+      classes: this.classes,
+      responses: this.#responses,
+      settings,
+      messages: options.messages,
+      now: this.now,
+      host: () => this.meshName,
+      // Also those that are over: their processes may still be on the list.
+      open: () => this.incidents.book.list(),
+      tolerated: (incident) => tolerances.tolerated(incident) !== undefined,
+      load: () => this.environment?.load() ?? [],
+      applyResponse: (binary) => this.operator.applyResponse(binary),
     })
     this.fleet = new FleetLink(this, this.#saves, (line) => options.messages.say(1, line))
   }
@@ -160,7 +177,11 @@ export class Host {
         settings: () => this.settings,
         messages,
         now: this.now,
-        onAnomaly: (event, tracked) => this.incidents.observe(event, keyOf(tracked, this.settings.window)),
+        onAnomaly: (event, tracked) => {
+          const incident = this.incidents.observe(event, keyOf(tracked, this.settings.window))
+          // A tolerated one raises no semaphore and puts nobody on a list.
+          if (!this.records.tolerances.tolerated(incident)) this.agent.observe(event, incident)
+        },
         onEvent: (event, binary) => this.#event(event, binary),
       })
       await this.detector.start()
@@ -207,6 +228,7 @@ export class Host {
   #event(event: SensorEvent, binary: string | undefined): void {
     this.records.saw(event, binary)
     if (event.type === 'tick') return
+    if (event.type === 'ended' && event.tid === event.pid) this.agent.ended(event.pid)
     this.followEvents.tell({ ...event, binary })
   }
 
@@ -226,6 +248,7 @@ export class Host {
     this.#settleMesh()
     this.records.keepHouse()
     this.incidents.keepHouse()
+    this.agent.keepHouse()
   }
 
   /** What the mesh says becomes classes here, and nothing more; the local allow-list outranks it. */
@@ -280,6 +303,7 @@ export class Host {
       incidents: this.incidents.open().length,
       mesh: this.mesh.status(),
       environment: this.environment?.status() ?? null,
+      agent: this.agent.status(),
       notices: this.notices,
       ...(totals ? { totals } : {}),
     }

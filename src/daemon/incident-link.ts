@@ -24,6 +24,8 @@ export interface IncidentPorts {
   classes: ClassBoard
   messages: Messages
   now: () => number
+  /** Whether an agent is scheduled here. */
+  agentRuns: boolean
   /** Tells the mesh of those that are open. */
   publish: (open: Incident[]) => Promise<void>
   onChange: (change: 'opened' | 'updated', incident: Incident) => void
@@ -106,7 +108,8 @@ export class IncidentLink {
     for (const incident of this.book.sweep(now())) this.#notices.ended(incident, 'quiet')
     if (this.#notices.review(this.#all()).length > 0)
       classes.set('ph_sequence_anomaly', 'incidents', 0, now())
-    if (this.open().length === 0) classes.unset('ph_sequence_anomaly', 'incidents')
+    // Where agent runs are scheduled, it stands until one has dealt with it.
+    if (!this.#ports.agentRuns && this.open().length === 0) classes.unset('ph_sequence_anomaly', 'incidents')
     void publish(this.open())
     this.#saving = this.#saving.then(async () => {
       try {

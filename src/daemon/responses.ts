@@ -13,6 +13,8 @@ export class BinaryResponses {
   readonly #said = new Map<string, Response>()
   /** Binaries of which something is tolerated now: the kernel cannot see what, and delays nothing of theirs. */
   excused: (binary: string) => boolean = () => false
+  /** Units by binary, of delays that an agent run asked for and that end by themselves. Never saved. */
+  readonly leased = new Map<string, number>()
 
   constructor(saved: Repository<string, Response>, settings: () => DaemonSettings) {
     this.#saved = saved
@@ -46,16 +48,20 @@ export class BinaryResponses {
 
   /** Whether it gets another response than the default says. */
   differs(binary: string): boolean {
-    return this.#said.has(binary) || this.excused(binary)
+    return this.#said.has(binary) || this.leased.has(binary) || this.excused(binary)
   }
 
   of(binary: string): Response {
     return this.#said.get(binary) ?? this.#settings().defaultResponse
   }
 
-  /** Unit of its delay in ms; 0: ignore. */
+  /** Unit of its delay in ms; 0: ignore. An agent's lease, while it lasts, outranks what was said. */
   unitMs(binary: string): number {
     const { delayFactor, jiffyMs } = this.#settings()
-    return this.of(binary) === 'delay' && !this.excused(binary) ? delayFactor * jiffyMs : 0
+    // A tolerance comes before every delay, an agent's included.
+    if (this.excused(binary)) return 0
+    const leased = this.leased.get(binary)
+    if (leased !== undefined) return leased
+    return this.of(binary) === 'delay' ? delayFactor * jiffyMs : 0
   }
 }

@@ -3,6 +3,7 @@
  * The language reads, guards and schedules promises of every type alike; a type knows only its own matter.
  */
 import type { z } from 'zod'
+import type { ProcessFilter } from './processes/filter.ts'
 import type { Hands, World } from './world.ts'
 
 /** One thing that would be done, as a person and the ledger read it. Plain data: it is printed as JSON. */
@@ -23,6 +24,8 @@ export interface Plan<S extends Step = Step> {
   spared: readonly string[]
   /** Nothing to do, in a sentence; '' where there are steps. */
   why: string
+  /** There would be something to do, and it is refused (`why` says so): the promise is not kept. */
+  refused?: boolean
 }
 
 /** How a step went. */
@@ -43,6 +46,11 @@ export interface Undo {
   [key: string]: unknown
 }
 
+/** What a promise may refer to by name. */
+export interface PolicyNames {
+  filters: ReadonlyMap<string, ProcessFilter>
+}
+
 /** A mistake in a promise's body that its shape alone does not show; `path` leads to the key. */
 export interface Fault {
   path: readonly (string | number)[]
@@ -56,8 +64,8 @@ export interface PromiseType<Body = unknown, S extends Step = Step> {
   readonly shape: z.ZodType<Body>
   /** Lines for `lymph policy check --schema` and docs/reference/policy.md. */
   readonly summary: string
-  /** The body as the type wants it, beyond its shape: relations of keys, paths, numbers. Faults are told with positions. */
-  parse(body: Body): { body: Body } | { faults: readonly Fault[] }
+  /** The body beyond its shape: relations of keys, names it refers to. Faults are told with their positions. */
+  parse(body: Body, names: PolicyNames): { body: Body } | { faults: readonly Fault[] }
   /** Looks, and changes nothing: what would be done now. This is the dry run. @throws Error where it cannot even look */
   plan(body: Body, world: World): Promise<Plan<S>>
   /** Does one step. Whatever it cannot do is an outcome, not an exception. Stops early when `hands.signal` aborts. */

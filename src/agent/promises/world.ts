@@ -1,4 +1,5 @@
 /** What a promise sees, and what it may touch: handed in by the run, so that a test can hand in another. */
+import type { ProcessFacts, ProcessFilter } from './processes/filter.ts'
 
 /** A process that a detector found abnormal, as the daemon tells it: not trusted, checked against the host before use. */
 export interface Offender {
@@ -44,6 +45,10 @@ export interface World {
   readonly classes: ReadonlySet<string>
   readonly offenders: Offenders
   readonly never: NeverList
+  /** Filters of the policy, the detectors' own among them. */
+  readonly filters: ReadonlyMap<string, ProcessFilter>
+  /** The processes that run now, looked at once a promise. */
+  processes(): readonly ProcessFacts[]
 }
 
 /** One step held for a time: whoever keeps leases (`lymph up`'s keeper) takes it back then, or when anything dies. */
@@ -53,7 +58,8 @@ export interface LeasePort {
    * @throws Error where nobody would keep it: then it must not be done
    */
   take(lease: { undo: Undone; untilMs: number; what: string }): string
-  drop(id: string): void
+  /** It could not be done, or only in part: what was done of it is taken back at once. */
+  giveBack(id: string): void
 }
 
 /** What the keeper knows how to take back, without any promise's help. */
@@ -66,9 +72,11 @@ export type Undone =
       back: readonly { pid: number; startTicks: number; from: string }[]
     }
   | { kind: 'renice'; pid: number; startTicks: number; nice: number }
-  | { kind: 'release-exec'; token: string }
+  | { kind: 'release-exec'; pid: number; startTicks: number }
 
 export interface Hands extends World {
+  /** Id of the run. */
+  readonly run: string
   readonly leases: LeasePort
   /** Aborts at `expireafter`, and when the run is told to end. */
   readonly signal: AbortSignal

@@ -1,0 +1,46 @@
+/** The keeper as a process: `main.ts FOLDER`, with a pipe to `lymph up` on fd 3 whose end means that `up` died. */
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { join } from 'node:path'
+import { startTicksOf } from '../host/processes.ts'
+import { LeaseKeeper, type Returned } from './keeper.ts'
+import { keeperFile } from './port.ts'
+
+const EVERY_MS = 500
+
+const [folder] = process.argv.slice(2)
+if (!folder) {
+  process.stderr.write('keeper: the folder of leases is missing\n')
+  process.exit(2)
+}
+mkdirSync(folder, { recursive: true, mode: 0o700 })
+const keeper = new LeaseKeeper(folder)
+const say = (returned: readonly Returned[]) => {
+  for (const { id, what, why } of returned) process.stdout.write(`lease ${id} ended (${why}): ${what}\n`)
+}
+
+let ending = false
+function end(): void {
+  if (ending) return
+  ending = true
+  clearInterval(timer)
+  rmSync(keeperFile(folder as string), { force: true })
+  const returned = keeper.returnAll()
+  // `up`, to whom this would be said, may be gone.
+  process.stdout.on('error', () => {})
+  say(returned)
+  process.exit(0)
+}
+
+const up = new Socket({ fd: 3, readable: true, writable: true })
+for (const event of ['end', 'close', 'error']) up.on(event, end)
+up.resume()
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end)
+
+// What an earlier keeper left: nobody has watched it since.
+say(keeper.returnAll())
+const file = keeperFile(folder)
+const name = JSON.stringify({ pid: process.pid, startTicks: startTicksOf(process.pid) })
+writeFileSync(`${file}.new`, name, { mode: 0o600 })
+renameSync(`${file}.new`, join(folder, 'keeper'))
+const timer = setInterval(() => say(keeper.sweep(Date.now())), EVERY_MS)
