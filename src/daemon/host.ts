@@ -131,11 +131,11 @@ export class Host {
       messages: options.messages,
       now: this.now,
       host: () => this.meshName,
-      // Also those that are over: their processes may still be on the list.
-      open: () => this.incidents.book.list(),
+      incidents: () => this.incidents.book.list(),
       tolerated: (incident) => tolerances.tolerated(incident) !== undefined,
+      excused: (binary) => tolerances.touches(binary),
       load: () => this.environment?.load() ?? [],
-      applyResponse: (binary) => this.operator.applyResponse(binary),
+      applyResponse: (binary) => this.operator.respondAnew(binary),
     })
     this.fleet = new FleetLink(this, this.#saves, (line) => options.messages.say(1, line))
   }

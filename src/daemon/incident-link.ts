@@ -25,7 +25,7 @@ export interface IncidentPorts {
   messages: Messages
   now: () => number
   /** Whether an agent is scheduled here. */
-  agentRuns: boolean
+  agentRuns?: boolean
   /** Tells the mesh of those that are open. */
   publish: (open: Incident[]) => Promise<void>
   onChange: (change: 'opened' | 'updated', incident: Incident) => void

@@ -119,17 +119,12 @@ export class Operator {
     if (binary === undefined)
       throw new DaemonError(`no profile of "${query.binary}" is here: give the whole path of the program`)
     await this.#ports.responses.say(binary, response)
-    await this.applyResponse(binary)
+    const detector = this.#ports.detector()
+    for (const tracked of detector?.live.find({ binary }) ?? []) await detector?.respond(tracked)
     this.#ports.messages.say(2, `response of ${binary}: ${response ?? 'as the default says'}`)
   }
 
-  /** The sensor learns what the response of a program is now. */
-  async applyResponse(binary: string): Promise<void> {
-    const detector = this.#ports.detector()
-    for (const tracked of detector?.live.find({ binary }) ?? []) await detector?.respond(tracked)
-  }
-
-  /** What is tolerated of a binary has changed: the sensor learns what its response is now. */
+  /** What is tolerated of a binary, or held against it for a time, has changed: the sensor learns what its response is now. */
   async respondAnew(binary: string): Promise<void> {
     const detector = this.#ports.detector()
     for (const tracked of detector?.live.find({ binary }) ?? []) {

@@ -11,10 +11,10 @@ export class BinaryResponses {
   readonly #saved: Repository<string, Response>
   readonly #settings: () => DaemonSettings
   readonly #said = new Map<string, Response>()
-  /** Binaries of which something is tolerated now: the kernel cannot see what, and delays nothing of theirs. */
-  excused: (binary: string) => boolean = () => false
   /** Units by binary, of delays that an agent run asked for and that end by themselves. Never saved. */
   readonly leased = new Map<string, number>()
+  /** Binaries of which something is tolerated now: the kernel cannot see what, and delays nothing of theirs. */
+  excused: (binary: string) => boolean = () => false
 
   constructor(saved: Repository<string, Response>, settings: () => DaemonSettings) {
     this.#saved = saved
@@ -58,7 +58,6 @@ export class BinaryResponses {
   /** Unit of its delay in ms; 0: ignore. An agent's lease, while it lasts, outranks what was said. */
   unitMs(binary: string): number {
     const { delayFactor, jiffyMs } = this.#settings()
-    // A tolerance comes before every delay, an agent's included.
     if (this.excused(binary)) return 0
     const leased = this.leased.get(binary)
     if (leased !== undefined) return leased

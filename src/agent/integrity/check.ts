@@ -91,7 +91,7 @@ export async function makeBaseline(options: IntegrityOptions): Promise<BaselineI
   const resume = before && begun && sameAsk(begun, header) ? before : undefined
   if (resume && begun) header = begun
   const writer = new BaselineWriter(places.baseline, places.draft, header, resume)
-  using pool = new LookPool({ largestBytes: header.largestBytes }, workers)
+  await using pool = new LookPool({ largestBytes: header.largestBytes }, workers)
   let saved = now()
   let bytes = 0
   try {
@@ -146,7 +146,7 @@ export async function checkTree(
   const gathered = new Gathered(places.findings, resume ? readFindings(places.findings, resume.findings) : [])
   const known = cursor()
   const hints = mode.quick ? cursor() : undefined
-  using pool = new LookPool({ largestBytes: header.largestBytes }, workers)
+  await using pool = new LookPool({ largestBytes: header.largestBytes }, workers)
   let bytes = 0
   let entries = resume?.entries ?? 0
   let saved = now()

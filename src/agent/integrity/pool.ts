@@ -7,7 +7,7 @@ import type { Looked, Lot } from './worker.ts'
 /** Lots waiting or done for each thread: enough that a large file holds nobody up for long. */
 const lotsAWorker = 6
 
-export class LookPool implements Disposable {
+export class LookPool implements AsyncDisposable {
   readonly #workers: Worker[]
   readonly #rules: LookRules
   readonly #waiting = new Map<number, { resolve: (looked: Looked) => void; reject: (error: Error) => void }>()
@@ -46,8 +46,11 @@ export class LookPool implements Disposable {
     this.#waiting.clear()
   }
 
-  [Symbol.dispose](): void {
-    for (const worker of this.#workers) void worker.terminate()
+  /** They end by themselves when they have done what was asked: koffi must not be torn down while it loads. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ends = this.#workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)))
+    for (const worker of this.#workers) worker.postMessage('over')
+    await Promise.all(ends)
     this.#fail(new Error('the integrity check was ended'))
   }
 }

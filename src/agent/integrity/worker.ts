@@ -32,6 +32,7 @@ export function lookAt({ id, rules, paths, hints }: Lot): Looked {
   return { id, lines: Buffer.from(lines.join(''), 'latin1'), entries: lines.length, bytes }
 }
 
-parentPort?.on('message', (lot: Lot) => {
-  parentPort?.postMessage(lookAt(lot))
+parentPort?.on('message', (lot: Lot | 'over') => {
+  if (lot === 'over') parentPort?.close()
+  else parentPort?.postMessage(lookAt(lot))
 })

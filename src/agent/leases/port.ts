@@ -52,6 +52,14 @@ export class RunLeases implements LeasePort {
     return id
   }
 
+  held({ pid, startTicks }: { pid: number; startTicks: number }, kind: Undone['kind']): number | undefined {
+    const of = ({ undo }: KeptLease) => ('back' in undo ? undo.back : [undo])
+    return readLeases(this.#folder).find(
+      (lease) =>
+        lease.undo.kind === kind && of(lease).some((one) => one.pid === pid && one.startTicks === startTicks),
+    )?.until
+  }
+
   giveBack(id: string): void {
     endLease(this.#folder, id)
     this.#taken.delete(id)

@@ -58,6 +58,8 @@ export interface LeasePort {
    * @throws Error where nobody would keep it: then it must not be done
    */
   take(lease: { undo: Undone; untilMs: number; what: string }): string
+  /** Until when it is held in this way already, ms since the epoch; undefined: it is not. */
+  held(process: { pid: number; startTicks: number }, kind: Undone['kind']): number | undefined
   /** It could not be done, or only in part: what was done of it is taken back at once. */
   giveBack(id: string): void
 }

@@ -22,10 +22,12 @@ export interface AgentPorts {
   messages: Messages
   now: () => number
   host: () => string
-  /** Incidents that are open. */
-  open: () => Incident[]
+  /** Those that are kept, whatever their state. */
+  incidents: () => Incident[]
   /** An operator tolerates it. */
   tolerated: (incident: Incident) => boolean
+  /** Something of this binary is tolerated. */
+  excused: (binary: string) => boolean
   load: () => LoadAnomaly[]
   applyResponse: (binary: string) => Promise<void>
 }
@@ -40,7 +42,7 @@ interface DelayLease {
 /** Binaries under a lease at a time. */
 const LEASES_LIMIT = 256
 /** A run says every second that it lives. */
-const SILENCE_MS = 3500
+const SILENCE_MS = 2500
 const LONGEST_LEASE_MS = 7 * 86_400_000
 /** pH's unit where delays are off: a jiffy at HZ=100. */
 const DEFAULT_FACTOR = 1
@@ -63,11 +65,12 @@ export class AgentLink {
 
   /** An anomalous call. It is on the list, and its semaphore stands; that is all. */
   observe(event: { pid: number; lfc: number }, incident: Incident): void {
-    const { classes, responses, settings, now, config } = this.#ports
+    const { classes, responses, settings, now, config, tolerated } = this.#ports
     const at = now()
     const { binary } = incident
     this.#raisedAt = at
     this.#offenders.saw({ pid: event.pid, binary, seenAt: at, lfc: event.lfc, incident: incident.id })
+    if (tolerated(incident)) return
     if (responses.unitMs(binary) === 0) {
       const { jiffyMs, delayLimit } = settings()
       this.#shadow.saw(event.pid, binary, event.lfc, jiffyMs, delayLimit * 1000, at)
@@ -82,30 +85,30 @@ export class AgentLink {
   }
 
   facts(): unknown {
-    const { classes, now, open, tolerated, load } = this.#ports
+    const { classes, now, tolerated, excused, load } = this.#ports
     const at = now()
-    const incidents = new Map(open().map((incident) => [incident.id, incident]))
-    const excused = (id: string) => {
-      const incident = incidents.get(id)
-      return incident !== undefined && tolerated(incident)
-    }
-    const excusedBinaries = new Map(
-      [...incidents.values()].filter(tolerated).map(({ binary, id }) => [binary, id]),
+    const offenders = this.#offenders.all()
+    const named = new Set(offenders.map(({ incident }) => incident))
+    const tolerable = new Set(
+      this.#ports
+        .incidents()
+        .filter((incident) => named.has(incident.id) && tolerated(incident))
+        .map(({ id }) => id),
     )
     return {
       at,
       host: this.#ports.host(),
       classes: classes.at(at).map(({ name, until }) => ({ name, until })),
       offenders: {
-        ph_sequence: this.#offenders.all().map((one) => ({ ...one, tolerated: excused(one.incident) })),
+        ph_sequence: offenders.map((one) => ({ ...one, tolerated: tolerable.has(one.incident) })),
         ph_load: load().flatMap(({ binary, at: seenAt, pids }) =>
           pids.map((pid) => ({
             pid,
             binary,
             seenAt,
             lfc: 0,
-            incident: excusedBinaries.get(binary) ?? '',
-            tolerated: excusedBinaries.has(binary),
+            incident: '',
+            tolerated: excused(binary),
           })),
         ),
       },

@@ -16,6 +16,10 @@ const named = ({ pid, binary }: Held) => `${binary} (${pid})`
 
 /** @param act throws where it cannot be done */
 function hold(what: string, undo: Undone, forMs: number, hands: Hands, act: () => void): Outcome {
+  const [one] = 'back' in undo ? undo.back : [undo]
+  const until = one && hands.leases.held(one, undo.kind)
+  if (until !== undefined)
+    return { result: 'kept', line: `${what}: it is so already, until ${new Date(until).toISOString()}` }
   let id: string
   try {
     id = hands.leases.take({ undo, untilMs: hands.now() + forMs, what })

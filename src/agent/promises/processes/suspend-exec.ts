@@ -9,6 +9,9 @@ import type { Held } from './hold.ts'
 
 export function suspendExec({ pid, startTicks, binary }: Held, forMs: number, hands: Hands): Outcome {
   const what = `execs of ${binary} (${pid}) and what descends from it wait`
+  const until = hands.leases.held({ pid, startTicks }, 'release-exec')
+  if (until !== undefined)
+    return { result: 'kept', line: `${what} already, until ${new Date(until).toISOString()}` }
   try {
     const id = hands.leases.take({
       undo: { kind: 'release-exec', pid, startTicks },
