@@ -28,6 +28,7 @@ export interface BaselineHeader {
   roots: string[]
   exclude: string[]
   mounts: boolean
+  depth?: number
   largestBytes: number
   /** ms since the epoch: when it was begun. */
   made: number

@@ -27,6 +27,8 @@ export interface IntegrityOptions {
   exclude?: readonly string[]
   /** Also what is mounted below a root. */
   mounts?: boolean
+  /** Folders below a root that are entered; 0: the root alone. Default: all. */
+  depth?: number
   /** Larger files are not read. */
   largestBytes?: number
   workers?: number
@@ -36,6 +38,8 @@ export interface IntegrityOptions {
   progress?: (entries: number, bytes: number) => void
   /** Where packages are known from; null: nobody is asked. */
   packages?: PackageRecords | null
+  /** Told of every entry there is, in a check. */
+  each?: (entry: Entry) => void
 }
 
 export interface Finding {
@@ -74,7 +78,8 @@ function headerOf(options: IntegrityOptions): BaselineHeader {
     if (other !== undefined) throw new AgentError(`${root} lies in ${other}: name it once`, 2)
   }
   if (roots.length === 0) throw new AgentError('no folder to check was named', 2)
-  return { name, roots: [...roots], exclude: [...exclude], mounts, largestBytes, made: now() }
+  const depth = options.depth === undefined ? {} : { depth: options.depth }
+  return { name, roots: [...roots], exclude: [...exclude], mounts, ...depth, largestBytes, made: now() }
 }
 
 const sameAsk = (a: BaselineHeader, b: BaselineHeader): boolean =>
@@ -156,9 +161,9 @@ export async function checkTree(
     const unreadable = (path: string, why: string) =>
       gathered.add({ path: shownPath(path), change: 'unreadable', what: `it cannot be listed (${why})` })
     for await (const lot of lotsOf({ ...header, pool, hints, after: resume?.path, signal, unreadable })) {
-      compare(Buffer.from(lot.lines).toString('latin1'), known, (was, is) =>
-        gathered.compared(was, is, mode.fix === true),
-      )
+      const text = Buffer.from(lot.lines).toString('latin1')
+      if (options.each) for (const line of text.split('\n')) tellOf(line, options.each)
+      compare(text, known, (was, is) => gathered.compared(was, is, mode.fix === true))
       bytes += lot.bytes
       entries += lot.entries
       progress?.(entries, bytes)
@@ -192,6 +197,11 @@ export async function checkTree(
     findings: findings.filter(({ expected }) => expected === undefined),
     expected: findings.filter(({ expected }) => expected !== undefined),
   }
+}
+
+function tellOf(line: string, each: (entry: Entry) => void): void {
+  const entry = decodeEntry(line)
+  if (entry) each(entry)
 }
 
 const pathOf = (line: string): string => unescapeBytes(line.slice(0, line.indexOf('\t')))

@@ -12,6 +12,8 @@ export interface WalkRules {
   exclude?: readonly string[] | undefined
   /** Also what is mounted below a root. */
   mounts?: boolean | undefined
+  /** Folders below a root that are entered; 0: the root alone. Undefined: all. */
+  depth?: number | undefined
 }
 
 interface Frame {
@@ -40,7 +42,7 @@ export function excluder(patterns: readonly string[]): (path: string) => boolean
 
 /** @param unreadable told of folders that cannot be listed, and why */
 export function* walk(
-  { roots, exclude = [], mounts = false }: WalkRules,
+  { roots, exclude = [], mounts = false, depth = Number.POSITIVE_INFINITY }: WalkRules,
   unreadable: (path: string, why: string) => void,
   after = '',
 ): Generator<string> {
@@ -49,7 +51,7 @@ export function* walk(
     const top = root === '/' ? '/' : root.replace(/\/+$/, '')
     if (excluded(top)) continue
     if (after === '' || comparePaths(top, after) > 0) yield top
-    const first = open(top, unreadable)
+    const first = depth > 0 ? open(top, unreadable) : undefined
     if (!first) continue
     const device = first.identity.split(':')[0]
     const stack = [first.frame]
@@ -65,7 +67,8 @@ export function* walk(
       // Below what was done already nothing is new; what it leads to may be.
       const done = after !== '' && comparePaths(path, after) <= 0
       if (!done) yield path
-      if (!folder || (done && !after.startsWith(`${path}/`) && path !== after)) continue
+      if (!folder || stack.length >= depth || (done && !after.startsWith(`${path}/`) && path !== after))
+        continue
       const opened = open(path, unreadable)
       if (!opened) continue
       if (!mounts && opened.identity.split(':')[0] !== device) continue
