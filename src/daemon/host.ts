@@ -179,7 +179,8 @@ export class Host {
         now: this.now,
         onAnomaly: (event, tracked) => {
           const incident = this.incidents.observe(event, keyOf(tracked, this.settings.window))
-          this.agent.observe(event, incident)
+          // A tolerated one raises no semaphore and puts nobody on a list.
+          if (!this.records.tolerances.tolerated(incident)) this.agent.observe(event, incident)
         },
         onEvent: (event, binary) => this.#event(event, binary),
       })
