@@ -293,11 +293,18 @@ export class Detector {
 
   /**
    * The sensor has other tables of it now (a verb, an import); saved at once where it can be.
-   * @param forgotten what it learned is gone: what it was judged by goes too
+   * @param forgotten what it learned is gone, and what it was judged by; what takes its place
    */
-  async changed(tracked: Tracked, life: Pick<Tracked, 'life' | 'since'>, forgotten = false): Promise<void> {
+  async changed(
+    tracked: Tracked,
+    life: Pick<Tracked, 'life' | 'since'>,
+    forgotten?: Pick<ProfileRecord, 'support'>,
+  ): Promise<void> {
     Object.assign(tracked, life)
-    if (forgotten) await this.judging.forget(tracked, this.live.instances(tracked))
+    if (forgotten)
+      await this.judging.forget(tracked, this.live.instances(tracked), {
+        ...(forgotten.support ? { support: forgotten.support } : {}),
+      })
     const tables = await this.#ports.sensor.tables(tracked.id)
     tracked.pairs = tableFrom(tables.rows, 'train').pairs
     tracked.changed = true

@@ -123,6 +123,8 @@ export interface UnitTold {
   started: string | undefined
   /** The first of its process image; else it goes on from a unit that was full. */
   first: boolean
+  /** And its image began by exec: before its calls there was none. */
+  fresh: boolean
   /** False: something of it was lost; its numbers are a lower bound. */
   whole: boolean
 }

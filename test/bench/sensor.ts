@@ -127,7 +127,14 @@ const variants: Record<string, () => Promise<() => Promise<void>>> = {
       )
       const { windows, head, ...sums } = unit
       const report = { ...sums, head: Uint16Array.from(head), events: unpackWindows(windows), touched }
-      const { slotsDue } = live.take({ report, edges: [], tid, first: unit.first, whole: unit.whole })
+      const { slotsDue } = live.take({
+        report,
+        edges: [],
+        tid,
+        first: unit.first,
+        fresh: unit.fresh,
+        whole: unit.whole,
+      })
       if (!slotsDue && live.judgement.units > 2) return
       const { version, slots } = live.write()
       void sensor.slots(profile, version, slots)

@@ -136,6 +136,7 @@ export const Unit = {
   reason: 88,
   next: 92,
   begun: 96,
+  fresh: 104,
   told: 128,
   touched: 128 + 8 * TOLD,
 } as const

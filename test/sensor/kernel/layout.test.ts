@@ -169,6 +169,7 @@ describe('what the eBPF program and this process share', () => {
         reason: 'reason',
         next: 'next',
         begun: 'begun',
+        fresh: 'fresh',
         told: 'told',
         touched: 'touched',
       },

@@ -218,7 +218,9 @@ struct unit {
   u32 reason;
   u32 next;        /* UNIT_EXEC: the profile of what was started */
   u64 begun;       /* calls of its task before it: 0 for the first of an image */
-  u64 spare[3];
+  u32 fresh;       /* its first call is the first after an exec */
+  u32 zero;
+  u64 spare[2];
   u64 told[TOLD];  /* high half: times it came again; low half: tag of the window */
   u64 touched[GRAM_SLOTS / 64];
 };
