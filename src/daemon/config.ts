@@ -27,6 +27,9 @@ const schema = z.strictObject({
       allow: z.array(z.string()).default([]),
     })
     .default({ quorum: 'third', window: '1h', allow: [] }),
+  detector: z
+    .strictObject({ interpreters: z.array(z.string().startsWith('/', 'a full path')).max(64).default([]) })
+    .default({ interpreters: [] }),
   never_delay: z.array(z.string().startsWith('/', 'a full path')).default([]),
 })
 
@@ -38,6 +41,8 @@ export interface Config {
   /** What makes a quorum of what other hosts say, and the subjects and SHA-256 about which nothing they say counts. */
   mesh: { quorum: QuorumRules; allow: string[] }
   neverDelay: string[]
+  /** Programs of which each script has a profile of its own. */
+  interpreters: string[]
   environment: EnvironmentConfig
 }
 
@@ -83,7 +88,7 @@ export function readConfig(file = defaultConfigFile): Config {
     const what = unknown === undefined ? issue.message : 'no such key'
     throw new DaemonError(`${place(path)}: ${path.join('.')}: ${what}: config/lymph.yaml shows what there is`)
   }
-  const { listen, host, settings: named, incidents, mesh, never_delay, environment } = parsed.data
+  const { listen, host, settings: named, incidents, mesh, never_delay, environment, detector } = parsed.data
   const settings = initialSettings()
   for (const [name, value] of Object.entries(named)) {
     try {
@@ -105,6 +110,7 @@ export function readConfig(file = defaultConfigFile): Config {
     settings,
     quietMs: quiet * 1000,
     neverDelay: never_delay,
+    interpreters: detector.interpreters,
     environment,
     mesh: { quorum: { hosts: mesh.quorum, windowMs: window * 1000 }, allow: mesh.allow },
   }

@@ -36,6 +36,8 @@ export interface DetectorPorts {
   settings: () => DaemonSettings
   messages: Messages
   now: () => number
+  /** See Config. */
+  interpreters?: readonly string[]
   onAnomaly: (event: AnomalyEvent, tracked: Tracked) => void
   /** A process was judged. */
   onJudged: (unit: UnitVerdict, tracked: Tracked) => void
@@ -71,7 +73,7 @@ export class Detector {
     sensor.onEvent((event) => this.#enqueue(() => this.#take(event)))
     saves.inUse = () => this.live.names()
     const saved = await saves.readAll(settings(), (line) => messages.say(1, line))
-    await sensor.start(sensorSettings(settings()), saved)
+    await sensor.start(sensorSettings(settings(), this.#ports.interpreters), saved)
     this.#saveTimer = setInterval(() => this.#enqueue(() => this.#saver.dueOrSay(saveEveryMs)), saveEveryMs)
   }
 
@@ -262,7 +264,7 @@ export class Detector {
   /** After settings changed: the sensor learns of them; another window begins with what is saved of that window. */
   async configure(windowChanged: boolean): Promise<void> {
     const { sensor, settings } = this.#ports
-    await sensor.configure(sensorSettings(settings()))
+    await sensor.configure(sensorSettings(settings(), this.#ports.interpreters))
     for (const tracked of this.live.list()) {
       await this.respond(tracked)
       if (!windowChanged) {

@@ -150,6 +150,7 @@ export class Host {
         settings: () => this.settings,
         messages,
         now: this.now,
+        interpreters: this.#options.config.interpreters,
         onAnomaly: (event, tracked) => this.incidents.observe(event, keyOf(tracked, this.settings.window)),
         onJudged: (verdict, tracked) => this.incidents.judge(verdict, keyOf(tracked, this.settings.window)),
         onEvent: (event, binary) => this.#event(event, binary),
