@@ -1,7 +1,7 @@
 /** Each noun against a daemon that answers as documented: tables for people, JSON for programs. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { incident, processes, profiles, status, warning } from './answers.ts'
+import { incident, judgedIncident, processes, profiles, status, warning } from './answers.ts'
 import { fakeDaemon, lymph, Raw, Stream } from './lymph.ts'
 
 const rows = (text: string) =>
