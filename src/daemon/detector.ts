@@ -154,7 +154,8 @@ export class Detector {
   async #appeared(event: Extract<SensorEvent, { type: 'profile' }>): Promise<void> {
     const { profile, executable, known, at } = event
     this.live.add(newTracked(profile, executable, known === true, at))
-    if (this.#ports.responses.said(executable.path) !== undefined)
+    // A sensor that outlived a daemon may still delay it for a lease that died with that one.
+    if (known || this.#ports.responses.differs(executable.path))
       await this.#ports.sensor.respond(profile, this.#ports.responses.unitMs(executable.path))
   }
 

@@ -3,19 +3,22 @@ import type { ClassBoard } from '#classes'
 import { EDGE_BITS, OUT_OF_RANGE, RECURRING, spokenParts, verdictSeverity } from '#homeostasis'
 import {
   type AnomalousBinary,
+  type Familiarity,
   type Incident,
   IncidentBook,
   type IncidentPart,
-  incidentMessage,
+  type JournalEntry,
   type JudgedUnit,
   type Observed,
   restoreIncidents,
   saveIncidents,
+  type Tolerance,
 } from '#incidents'
 import type { Repository } from '#store'
 import { type Abi, callName } from '#syscalls'
 import type { AnomalyEvent } from './detector.ts'
 import { DaemonError, oneLine } from './errors.ts'
+import { IncidentNotices } from './incident-notices.ts'
 import type { UnitVerdict } from './judging.ts'
 import type { Messages } from './messages.ts'
 
@@ -28,11 +31,16 @@ export interface IncidentPorts {
   classes: ClassBoard
   messages: Messages
   now: () => number
+  /** Whether an agent is scheduled here. */
+  agentRuns?: boolean
   /** Tells the mesh of those that are open. */
   publish: (open: Incident[]) => Promise<void>
   onChange: (change: 'opened' | 'updated', incident: Incident) => void
   /** Somebody dealt with it: it was real. */
   onResolved: (incident: Incident) => void
+  journal: (entry: JournalEntry) => void
+  /** Asked before anything is done about an incident. */
+  tolerated: (incident: Incident) => Tolerance | undefined
 }
 
 /** One anomaly of a live program, or of one that `lymph watch` saw. */
@@ -44,19 +52,34 @@ export type ObservedAnomaly = Pick<
 export class IncidentLink {
   readonly #ports: IncidentPorts
   readonly book: IncidentBook
+  readonly #notices: IncidentNotices
   #soon: NodeJS.Timeout | undefined
   #saving: Promise<void> = Promise.resolve()
 
   constructor(ports: IncidentPorts) {
     this.#ports = ports
     this.book = new IncidentBook({ quietMs: ports.quietMs })
+    this.#notices = new IncidentNotices(ports)
   }
 
   async restore(): Promise<void> {
     await restoreIncidents(this.book, this.#ports.saved)
   }
 
+  /** Those that stand: open, and not tolerated. */
   open(): Incident[] {
+    return this.#all().filter(({ id }) => this.#notices.excusedBy(id) === undefined)
+  }
+
+  /** As `incident list` shows them: a tolerated one names its tolerance. */
+  list(): (Incident & { tolerated?: string })[] {
+    return this.book.list().map((incident) => {
+      const tolerated = this.#notices.excusedBy(incident.id)
+      return tolerated === undefined ? incident : { ...incident, tolerated }
+    })
+  }
+
+  #all(): Incident[] {
     return this.book.list().filter(({ state }) => state === 'open')
   }
 
@@ -74,11 +97,11 @@ export class IncidentLink {
     if (observed) this.#observed(observed)
   }
 
-  #observed({ incident, change, raised }: Observed): Incident {
-    const { messages, classes, onChange } = this.#ports
+  #observed({ incident, change, raised, closed }: Observed): Incident {
+    const { classes, onChange } = this.#ports
     const now = this.#ports.now()
-    if (!raised) return incident
-    messages.say(2, incidentMessage(incident, change === 'opened' ? 'opened' : 'rose'))
+    for (const over of closed) this.#notices.ended(over, 'quiet')
+    if (!this.#notices.observed(incident, change, raised)) return incident
     onChange(change, incident)
     // The semaphore stands while an incident is open.
     classes.set('ph_sequence_anomaly', 'incidents', 0, now)
@@ -87,6 +110,14 @@ export class IncidentLink {
       void this.#publish()
     }, gatherMs)
     return incident
+  }
+
+  /** What the fleet says of it: kept, shown, and told to the mesh. */
+  tell(id: string, familiarity: Familiarity): void {
+    const incident = this.book.tell(id, familiarity)
+    if (!incident) return
+    this.#ports.onChange('updated', incident)
+    void this.#publish()
   }
 
   /** A semaphore is of pH's anomalies: what only the judgement found stays on this host. */
@@ -98,7 +129,7 @@ export class IncidentLink {
   resolve(id: string): Incident {
     const incident = this.book.resolve(id)
     if (!incident) throw new DaemonError(`no incident is called "${id}": see lymph incident list`)
-    this.#ports.messages.say(2, incidentMessage(incident, 'resolved'))
+    this.#notices.ended(incident, 'resolved')
     this.keepHouse()
     this.#ports.onResolved(incident)
     return incident
@@ -107,8 +138,11 @@ export class IncidentLink {
   /** Closes what is quiet, takes the semaphore back, saves what changed. Call it every second. */
   keepHouse(): void {
     const { messages, classes, now, saved } = this.#ports
-    for (const incident of this.book.sweep(now())) messages.say(2, incidentMessage(incident, 'quiet'))
-    if (this.open().length === 0) classes.unset('ph_sequence_anomaly', 'incidents')
+    for (const incident of this.book.sweep(now())) this.#notices.ended(incident, 'quiet')
+    if (this.#notices.review(this.#all()).length > 0)
+      classes.set('ph_sequence_anomaly', 'incidents', 0, now())
+    // Where agent runs are scheduled, it stands until one has dealt with it.
+    if (!this.#ports.agentRuns && this.open().length === 0) classes.unset('ph_sequence_anomaly', 'incidents')
     void this.#publish()
     this.#saving = this.#saving.then(async () => {
       try {
