@@ -206,6 +206,7 @@ export class Host {
         settings: () => this.settings,
         messages,
         now: this.now,
+        interpreters: this.#options.config.interpreters,
         onAnomaly: (event, tracked) => {
           const incident = this.incidents.observe(event, keyOf(tracked, this.settings.window))
           this.agent.observe(event, incident)

@@ -16,7 +16,7 @@ import {
   type Transaction,
   WeekActivity,
 } from '#fleet'
-import { decodeProfile, encodeProfile, type ProfileRecord } from '#homeostasis'
+import { decodeProfile, encodeProfile, type ProfileRecord, sharedRecord } from '#homeostasis'
 import type { Repository } from '#store'
 import type { Abi } from '#syscalls'
 import { oneLine } from '../errors.ts'
@@ -132,7 +132,8 @@ export class OwnFleet implements OwnProfiles {
   /** The digest of a row, made from what is saved; undefined: the profile is no more. */
   async digestOf(row: OwnRow): Promise<Digest | undefined> {
     const saved = await this.#ports.saves.find({ ...row, binary: row.path })
-    const digest = saved && this.#made(saved.record, saved.stored.file)
+    const shared = saved && sharedRecord(saved.record)
+    const digest = shared && this.#made(shared, encodeProfile(shared))
     if (digest) this.#remember(digest)
     return digest
   }
@@ -141,7 +142,9 @@ export class OwnFleet implements OwnProfiles {
     const file = await this.#ports.host.operator.body(query)
     const record = file && decodeProfile(file)
     if (!record || this.#ports.hidden.includes(record.key.binary)) return undefined
-    return { digest: this.#made(record, file), file }
+    const shared = sharedRecord(record)
+    const given = encodeProfile(shared)
+    return { digest: this.#made(shared, given), file: given }
   }
 
   #made(record: ProfileRecord, file: Uint8Array): Digest {
