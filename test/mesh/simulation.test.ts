@@ -27,7 +27,7 @@ test('a seed is a run: the same numbers again, other ones from another', () => {
 })
 
 test('messages reach all', async () => {
-  sound(await scenarios.spread({ ...size, messages: 10 }))
+  sound(await scenarios.spread({ ...size, messages: 10, seconds: 0.5 }))
 })
 
 test('ten simulated minutes of partition: every host has every record, none came twice', async () => {

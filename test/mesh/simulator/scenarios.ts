@@ -18,18 +18,45 @@ export interface Size {
 
 const minute = 60_000
 
-/** Messages one after the other, each from a host of chance: coverage, and CPU a delivery. */
-export async function spread({ hosts, seed, messages = 50 }: Size): Promise<Outcome> {
+const cpuMs = (since?: NodeJS.CpuUsage) => {
+  const { user, system } = process.cpuUsage(since)
+  return (user + system) / 1000
+}
+
+const syncBytes = (world: World): number =>
+  world.alive.reduce((sum, { node }) => sum + node.synchroniser.bytesSent, 0)
+
+/**
+ * Messages one after the other, each from a host of chance: coverage, and what they cost. First the mesh is left alone for a while:
+ * what it takes then (heartbeats, pings, signs of life and their deliveries, syncs) is the idle cost. `cpuMsNet` is what it takes
+ * above that while messages go round, shared among the deliveries; `cpuMsPerDelivery` has the idle cost in it.
+ */
+export async function spread({ hosts, seed, messages = 50, seconds = 10 }: Size): Promise<Outcome> {
   const world = await World.make({ hosts, seed })
   try {
     const formed = await world.formed()
+    await world.until(() => world.alive.every(({ node }) => node.synchroniser.running === 0), 10_000)
+    const quiet = { cpu: process.cpuUsage(), at: performance.now(), bytes: syncBytes(world) }
+    await world.pass(seconds * 1000)
+    const idleMs = performance.now() - quiet.at
+    const idle = cpuMs(quiet.cpu) / idleMs
+    const bytesAMinute = ((syncBytes(world) - quiet.bytes) / idleMs / hosts) * minute
     const meter = new Meter(world)
+    const began = { cpu: process.cpuUsage(), at: performance.now() }
     for (let i = 0; i < messages; i++) {
       await meter.say(world.random.pick(world.alive), `m${i}`, new Uint8Array(400))
-      await world.pass(300)
+      // One process does the work of all of them: with more hosts there is more of it to a message.
+      await world.pass(hosts < 50 ? 300 : 600)
     }
-    await world.until(() => meter.coverage(world.alive) === 1, 20_000)
-    return meter.outcome('spread', world.alive, { formed, rss: process.memoryUsage().rss })
+    await world.until(() => meter.deliveries === messages * (hosts - 1), 20_000)
+    const spent = cpuMs(began.cpu) - idle * (performance.now() - began.at)
+    return meter.outcome('spread', world.alive, {
+      formed,
+      rss: process.memoryUsage().rss,
+      idlePercentOfCorePerHost: Math.round((idle / hosts) * 100_000) / 1000,
+      cpuMsNet: Math.round((spent / meter.deliveries) * 100) / 100,
+      syncBytesPerHostMinute: Math.round(bytesAMinute),
+    })
   } finally {
     await world.end()
   }
