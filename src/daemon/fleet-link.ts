@@ -1,5 +1,12 @@
 /** This host's profiles and those of its peers: digests told, bodies given, binaries compared. */
-import { binaries, type FileChange, type FleetBinary, type PackageManager, type SavedWeek } from '#fleet'
+import {
+  binaries,
+  type FileChange,
+  type FleetBinary,
+  type PackageManager,
+  type SavedWeek,
+  type StabilityHour,
+} from '#fleet'
 import type { SensorEvent } from '#sensor'
 import type { Repository } from '#store'
 import type { FleetConfig } from './config.ts'
@@ -8,6 +15,7 @@ import { Answerer } from './fleet/answering.ts'
 import { Asking } from './fleet/asking.ts'
 import { FleetComparer, type FleetComparison } from './fleet/comparing.ts'
 import { OwnFleet } from './fleet/own.ts'
+import { Reporting } from './fleet/reporting.ts'
 import { Upgrades } from './fleet/upgrades.ts'
 import type { Host } from './host.ts'
 import type { ProfileSaves } from './saves.ts'
@@ -27,6 +35,7 @@ export class FleetLink {
   readonly upgrades: Upgrades
   readonly answerer: Answerer
   readonly asking: Asking
+  readonly reporting: Reporting
   readonly #comparer: FleetComparer
   #announcing: Promise<void> | undefined
 
@@ -48,11 +57,13 @@ export class FleetLink {
     this.answerer = new Answerer({ host, own: this.own, hidden: config.private })
     this.asking = new Asking({ host, own: this.own, config, say })
     this.#comparer = new FleetComparer(host, this.own)
+    this.reporting = new Reporting(host, this.own, this.#comparer, records<StabilityHour[]>('stability'))
   }
 
   async restore(): Promise<void> {
     await this.own.restore()
     await this.upgrades.restore()
+    await this.reporting.restore()
   }
 
   /** Events of the sensor, in order, with the program they are about. */
@@ -76,6 +87,7 @@ export class FleetLink {
       await this.own.keepHouse()
       await this.own.look()
       await this.upgrades.keepHouse()
+      await this.reporting.keepHouse()
       await this.#announce()
     } catch (error) {
       this.#ports.say(1, `the fleet's round was not finished: ${oneLine(error)}; the next is in 5 s`)
@@ -103,5 +115,6 @@ export class FleetLink {
   async stop(): Promise<void> {
     await this.#announcing
     await this.own.save().catch(() => {})
+    await this.reporting.save().catch(() => {})
   }
 }

@@ -13,9 +13,8 @@ export function fleetRoutes(api: Hono, fleet: FleetLink): void {
   api.get('/fleet/binaries', (c) => c.json(fleet.binaries()))
   api.get('/fleet/compare', async (c) => {
     const { binary, exact } = c.req.query()
-    if (!binary) throw new DaemonError('binary is missing')
     const how = exact === undefined ? undefined : exact === 'true'
-    return c.json(await fleet.compare(binary, c.req.queries('host') ?? [], how))
+    return c.json(await fleet.compare(named(binary), c.req.queries('host') ?? [], how))
   })
   api.get('/fleet/changes', (c) => c.json(fleet.upgrades.list()))
   api.post('/fleet/changes/:id/acknowledge', async (c) =>
@@ -25,4 +24,14 @@ export function fleetRoutes(api: Hono, fleet: FleetLink): void {
     const { what } = await bodyAs(c, shapes.ask)
     return c.json(await fleet.asking.askOf(what))
   })
+  api.get('/fleet/outliers', async (c) =>
+    c.json(await fleet.reporting.outliers(named(c.req.query('binary')))),
+  )
+  api.get('/fleet/report', async (c) => c.json(await fleet.reporting.binary(named(c.req.query('binary')))))
+  api.get('/fleet/report/hosts', (c) => c.json(fleet.reporting.hosts()))
+}
+
+function named(binary: string | undefined): string {
+  if (!binary) throw new DaemonError('binary is missing')
+  return binary
 }
