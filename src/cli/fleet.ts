@@ -1,5 +1,6 @@
 /** `lymph fleet`: the same program on several hosts. */
 import { Command } from 'commander'
+import { addAdopt } from './fleet/adopt.ts'
 import { addAsk } from './fleet/ask.ts'
 import { addBinaries } from './fleet/binaries.ts'
 import { addChanges } from './fleet/changes.ts'
@@ -14,6 +15,7 @@ export function fleetCommand(): Command {
   addOutliers(fleet)
   addReport(fleet)
   addAsk(fleet)
+  addAdopt(fleet)
   addChanges(fleet)
   return fleet
 }

@@ -11,6 +11,7 @@ import type { SensorEvent } from '#sensor'
 import type { Repository } from '#store'
 import type { FleetConfig } from './config.ts'
 import { oneLine } from './errors.ts'
+import { Adopting, type KeptAdoption } from './fleet/adopting.ts'
 import { Answerer } from './fleet/answering.ts'
 import { Asking } from './fleet/asking.ts'
 import { FleetComparer, type FleetComparison } from './fleet/comparing.ts'
@@ -36,6 +37,7 @@ export class FleetLink {
   readonly answerer: Answerer
   readonly asking: Asking
   readonly reporting: Reporting
+  readonly adopting: Adopting
   readonly #comparer: FleetComparer
   #announcing: Promise<void> | undefined
 
@@ -56,6 +58,10 @@ export class FleetLink {
     })
     this.answerer = new Answerer({ host, own: this.own, hidden: config.private })
     this.asking = new Asking({ host, own: this.own, config, say })
+    this.adopting = new Adopting({
+      ...{ host, own: this.own, config, say },
+      kept: records<KeptAdoption>('adopted'),
+    })
     this.#comparer = new FleetComparer(host, this.own)
     this.reporting = new Reporting(host, this.own, this.#comparer, records<StabilityHour[]>('stability'))
   }
@@ -64,6 +70,7 @@ export class FleetLink {
     await this.own.restore()
     await this.upgrades.restore()
     await this.reporting.restore()
+    await this.adopting.restore()
   }
 
   /** Events of the sensor, in order, with the program they are about. */
@@ -89,6 +96,7 @@ export class FleetLink {
       await this.upgrades.keepHouse()
       await this.reporting.keepHouse()
       await this.#announce()
+      await this.adopting.keepHouse()
     } catch (error) {
       this.#ports.say(1, `the fleet's round was not finished: ${oneLine(error)}; the next is in 5 s`)
     }

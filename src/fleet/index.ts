@@ -1,4 +1,5 @@
 export * from './activity.ts'
+export * from './adoption/index.ts'
 export * from './announcer.ts'
 export * from './asking/index.ts'
 export * from './binaries.ts'

@@ -10,7 +10,7 @@ import {
 } from '#homeostasis'
 import { readConfig } from '../../src/daemon/config.ts'
 import { Host } from '../../src/daemon/host.ts'
-import { scratch } from './fake-sensor.ts'
+import { type FakeSensor, scratch } from './fake-sensor.ts'
 
 export const nginx = '/usr/sbin/nginx'
 export const sha256 = 'ab'.repeat(32)
@@ -72,6 +72,8 @@ export async function fleetOf(
   t: Test,
   names: string[],
   shape: (name: string) => Shape | undefined,
+  clock: { aheadMs: number } = { aheadMs: 0 },
+  sensorOf: (name: string) => FakeSensor | undefined = () => undefined,
 ): Promise<Host[]> {
   const hosts: Host[] = []
   t.after(async () => {
@@ -83,7 +85,8 @@ export async function fleetOf(
       config: { ...readConfig(), environment: { ...readConfig().environment, enabled: false } },
       name,
       listen: ['/ip4/127.0.0.1/tcp/0'],
-      sensor: undefined,
+      sensor: sensorOf(name),
+      now: () => Date.now() + clock.aheadMs,
       messages: { level: 4, say: () => {}, close: () => {} },
       managers: [],
     })

@@ -132,16 +132,23 @@ export class OwnFleet implements OwnProfiles {
   /** The digest of a row, made from what is saved; undefined: the profile is no more. */
   async digestOf(row: OwnRow): Promise<Digest | undefined> {
     const saved = await this.#ports.saves.find({ ...row, binary: row.path })
-    const digest = saved && this.#made(saved.record, saved.stored.file)
+    const marked = saved && this.marked(saved.record)
+    const digest =
+      marked && this.#made(marked, marked === saved.record ? saved.stored.file : encodeProfile(marked))
     if (digest) this.#remember(digest)
     return digest
   }
+
+  /** A profile as others may have it: pairs taken over from the fleet are marked, whatever the sensor made of them. */
+  marked: (record: ProfileRecord) => ProfileRecord = (record) => record
 
   async find(query: Parameters<OwnProfiles['find']>[0]): ReturnType<OwnProfiles['find']> {
     const file = await this.#ports.host.operator.body(query)
     const record = file && decodeProfile(file)
     if (!record || this.#ports.hidden.includes(record.key.binary)) return undefined
-    return { digest: this.#made(record, file), file }
+    const marked = this.marked(record)
+    const given = marked === record ? file : encodeProfile(marked)
+    return { digest: this.#made(marked, given), file: given }
   }
 
   #made(record: ProfileRecord, file: Uint8Array): Digest {
