@@ -106,7 +106,7 @@ export class FleetLink {
   async #announce(): Promise<void> {
     const { exchange } = this.#ports.host.mesh
     if (!exchange) return
-    const { error } = await exchange.announce(this.own.rows(), (row) => this.own.digestOf(row))
+    const { error } = await exchange.announce(this.own.announceable(), (row) => this.own.digestOf(row))
     if (error) this.#ports.say(1, `a digest was not published: ${error.message}; it is tried again`)
   }
 

@@ -115,7 +115,12 @@ export class OwnFleet implements OwnProfiles {
     )
   }
 
-  /** What may be announced: profiles of files whose content is known. */
+  /** What may be announced now: what it came from is looked at first, or it would be told twice. */
+  announceable(): OwnRow[] {
+    return this.rows().filter(({ path, sha256 }) => this.origins.isKnown(path, sha256))
+  }
+
+  /** Profiles of files whose content is known, but for those nothing is told of. */
   rows(): OwnRow[] {
     const key = this.sketchKey?.id ?? ''
     return [...this.#ports.saves.rows.values()]
