@@ -8,6 +8,7 @@ import {
   pairCode,
   rowsOf,
 } from '#homeostasis'
+import type { Abi } from '#syscalls'
 import { readConfig } from '../../src/daemon/config.ts'
 import { Host } from '../../src/daemon/host.ts'
 import { type FakeSensor, scratch } from './fake-sensor.ts'
@@ -24,16 +25,20 @@ export interface Shape {
   binary?: string
   pairs: Triple[]
   window?: number
+  abi?: Abi
   normal?: boolean
   /** How long ago learning began. */
   age?: number
   support?: PairSupport
+  /** The config says that nothing is told of it. */
+  hidden?: boolean
 }
 
 export function profileFile({
   binary = nginx,
   pairs,
   window = 6,
+  abi = 'x86-64',
   normal = true,
   age = 3 * day,
   support,
@@ -42,7 +47,7 @@ export function profileFile({
   for (const [current, previous, distance] of pairs) table.add(current, previous, distance)
   const now = Date.now()
   const record: ProfileRecord = {
-    key: { binary, abi: 'x86-64', window, sha256 },
+    key: { binary, abi, window, sha256 },
     empty: 'symbol',
     tables: {
       calls: 100_000,
@@ -82,7 +87,11 @@ export async function fleetOf(
   for (const name of names) {
     const host = await Host.open({
       state: join(scratch(t as never), name),
-      config: { ...readConfig(), environment: { ...readConfig().environment, enabled: false } },
+      config: {
+        ...readConfig(),
+        environment: { ...readConfig().environment, enabled: false },
+        fleet: { adopt: 'ask', familiar: 'tell', private: shape(name)?.hidden ? [nginx] : [] },
+      },
       name,
       listen: ['/ip4/127.0.0.1/tcp/0'],
       sensor: sensorOf(name),
@@ -102,9 +111,10 @@ export async function fleetOf(
     ),
   )
   for (const host of hosts) await host.fleet.keepHouse()
-  const told = hosts.filter(({ name }) => shape(name)).length
+  const tells = (name: string) => shape(name) !== undefined && !shape(name)?.hidden
+  const told = hosts.filter(({ name }) => tells(name)).length
   await until('all have told one another', () =>
-    hosts.every(({ mesh, name }) => [...mesh.digests.all()].length >= told - (shape(name) ? 1 : 0)),
+    hosts.every(({ mesh, name }) => [...mesh.digests.all()].length >= told - (tells(name) ? 1 : 0)),
   )
   return hosts
 }
