@@ -14,24 +14,27 @@ export interface SketchedHost {
 }
 
 /**
- * How one binary behaves on several hosts, of one ABI and window, by their sketches alone: distances are estimates with
- * `error` one standard error each. Only the host whose pairs are here can be told which of them no other has: those it
+ * How one binary behaves on several hosts, of one ABI and window, by their sketches alone: distances are estimates, and
+ * `error` is the largest standard error of any. Only the host whose pairs are here can be told which of them no other has: those it
  * is told of are certain, some may be missing. O(hosts^2): 1,000 hosts take under a second.
  */
 export function compareSketches(binary: string, hosts: readonly SketchedHost[]): Comparison {
   const distance: Comparison['distance'] = {}
-  const error: NonNullable<Comparison['error']> = {}
-  for (const { name } of hosts) {
-    distance[name] = {}
-    error[name] = {}
-  }
-  for (const [place, one] of hosts.entries()) {
-    set(one.name, one.name, 0, 0)
-    for (const other of hosts.slice(place + 1)) {
-      const [held, there] = one.own || !other.own ? [one, other] : [other, one]
-      const estimate = held.own ? there.sketch.compareOwn(held.own) : one.sketch.compare(other.sketch)
-      set(one.name, other.name, estimate.distance.value, estimate.distance.error)
-      set(other.name, one.name, estimate.distance.value, estimate.distance.error)
+  let error = 0
+  for (const { name } of hosts) distance[name] = { [name]: 0 }
+  for (let place = 0; place < hosts.length; place++) {
+    const one = hosts[place] as SketchedHost
+    const row = distance[one.name] as Record<string, number>
+    for (let next = place + 1; next < hosts.length; next++) {
+      const other = hosts[next] as SketchedHost
+      const held = one.own ?? other.own
+      const estimate = held
+        ? (one.own ? other : one).sketch.compareOwn(held)
+        : one.sketch.compare(other.sketch)
+      const { value } = estimate.distance
+      row[other.name] = value
+      ;(distance[other.name] as Record<string, number>)[one.name] = value
+      error = Math.max(error, estimate.distance.error)
     }
   }
   const onlyHere: Comparison['onlyHere'] = {}
@@ -53,10 +56,5 @@ export function compareSketches(binary: string, hosts: readonly SketchedHost[]):
     calls: {},
     distance,
     error,
-  }
-
-  function set(one: string, other: string, value: number, of: number): void {
-    ;(distance[one] as Record<string, number>)[other] = value
-    ;(error[one] as Record<string, number>)[other] = of
   }
 }
