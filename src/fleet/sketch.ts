@@ -9,6 +9,9 @@ export const SKETCH_PAIRS = 1400
 /** How far the share of set bits may be from what that many pairs set. */
 export const FILL_TOLERANCE = 0.04
 
+/** Variance of a number that is whole, told by one that need not be. */
+const WHOLE = 0.25
+
 /** What a digest carries. */
 export interface SketchData {
   /** Pairs of the profile, of which the sketch is. */
@@ -124,14 +127,14 @@ export class Sketch implements SketchData {
   }
 
   /**
-   * How many of `own` this profile lacks: |own \ this|. Error: sqrt((d + 2^level) (2^level / (1-f) - 1)), f the rate of
-   * false yes; 2^level stands for what no miss at all can hide.
+   * How many of `own` this profile lacks: |own \ this|. Error: sqrt((d + 2^level) (2^level / (1-f) - 1) + 1/4), f the
+   * rate of false yes; 2^level stands for what no miss at all can hide, 1/4 for there being no half pairs.
    */
   missingOf(own: HashedPairs): Estimate {
     const scale = 2 ** this.level
     const hit = 1 - this.falseYes
     const value = Math.min(own.codes.length, (this.lacks(own) / hit) * scale)
-    return { value, error: Math.sqrt((value + scale) * (scale / hit - 1)) }
+    return { value, error: Math.sqrt((value + scale) * (scale / hit - 1) + WHOLE) }
   }
 
   /** |own and this|, |own \ this|, |this \ own| and Jaccard's distance, of a set held and this sketch. */
@@ -193,7 +196,8 @@ function comparison(first: number, second: number, missing: Estimate): SketchCom
 
 /**
  * How many pairs one sketch adds to another of `zeros` unset bits, of which `left` stay so in both: (m/3) ln(zeros /
- * left). Variance of the occupancy: (m/3)^2 ((1-q)/(zeros q) - 3d/m^2), q = left / zeros; d (2^level - 1) of the sample.
+ * left). Variance of the occupancy: (m/3)^2 ((1-q)/(zeros q) - 3d/m^2), q = left / zeros; d (2^level - 1) of the sample;
+ * 1/4 for there being no half pairs.
  */
 function added(zeros: number, left: number, level: number): Estimate {
   const per = SKETCH_CELLS / SKETCH_HASHES
@@ -204,7 +208,7 @@ function added(zeros: number, left: number, level: number): Estimate {
   const variance = per ** 2 * ((1 - q) / (zeros * q) - d / per / SKETCH_CELLS)
   return {
     value: sampled * scale,
-    error: Math.sqrt(scale ** 2 * Math.max(0, variance) + d * scale * (scale - 1)),
+    error: Math.sqrt(scale ** 2 * Math.max(0, variance) + d * scale * (scale - 1) + WHOLE),
   }
 }
 
