@@ -62,9 +62,8 @@ export class Sketch implements SketchData {
     this.pairs = data.pairs
     this.level = data.level
     this.bits = data.bits
-    this.#cells = new Uint32Array(SKETCH_BYTES / 4)
-    const view = new DataView(data.bits.buffer, data.bits.byteOffset, SKETCH_BYTES)
-    for (let i = 0; i < this.#cells.length; i++) this.#cells[i] = view.getUint32(i * 4, true)
+    // The bytes as words: `bits` are the sketch's own. Their order does not matter to a count.
+    this.#cells = new Uint32Array(data.bits.buffer, data.bits.byteOffset, SKETCH_BYTES / 4)
     this.#zeros = SKETCH_CELLS - ones(this.#cells, this.#cells)
   }
 
@@ -88,7 +87,7 @@ export class Sketch implements SketchData {
     if (!Number.isSafeInteger(pairs) || pairs < 0) throw new SketchError(`a sketch of ${pairs} pairs`)
     if (level !== levelOf(pairs))
       throw new SketchError(`a sketch of ${pairs} pairs at level ${level}: its level is ${levelOf(pairs)}`)
-    const sketch = new Sketch({ pairs, level, bits: Uint8Array.from(bits) })
+    const sketch = new Sketch({ pairs, level, bits: new Uint8Array(bits) })
     const expected = expectedFill(pairs / 2 ** level)
     if (Math.abs(sketch.fill - expected) > FILL_TOLERANCE)
       throw new SketchError(
