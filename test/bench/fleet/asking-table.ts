@@ -126,7 +126,8 @@ const theirs: Record<string, string> = {
   '9 N=15 k=3, guards and waves': '1.24/.58 paged',
 }
 
-export function askTableText(rows: readonly AskRow[]): string {
+/** @param withRecipe the rows are of the 56 hosts, whose figures the recipe has */
+export function askTableText(rows: readonly AskRow[], withRecipe = true): string {
   const kept = (row: AskRow, name: string): string => {
     const of = row.kept[name]
     return of && of.shown > 0
@@ -140,7 +141,7 @@ export function askTableText(rows: readonly AskRow[]): string {
       row.window,
       `${row.incidents.toFixed(2)}/${row.incidentsLater.toFixed(2)}`,
       `${row.pages.toFixed(2)}/${row.pagesLater.toFixed(2)}`,
-      theirs[`${row.window} ${row.rule}`] ?? '',
+      (withRecipe ? theirs[`${row.window} ${row.rule}`] : undefined) ?? '',
       kept(row, 'attack'),
       kept(row, 'insert'),
       kept(row, 'splice'),
@@ -150,14 +151,14 @@ export function askTableText(rows: readonly AskRow[]): string {
 
 /**
  * A library's upgrade: from some moment of one day on each process of a host begins with calls it never made so.
- * Returns the pages of the whole fleet within two days of its beginning, less those it would have had without.
+ * Returns the pages of the whole fleet in the week from then on, and those it has without the upgrade.
  */
 export function upgradePages(
   processes: readonly HostProcess[],
   window: number,
   options: Partial<AskOptions>,
   seed: number,
-): { hosts: number; pages: number } {
+): { hosts: number; pages: number; without: number } {
   const next = random(seed)
   const begin = processes[0]!.time + 8 * day
   const moment = new Map<string, number>()
@@ -181,5 +182,5 @@ export function upgradePages(
       ({ time }) => time >= begin && time < begin + 7 * day,
     ).length
   for (const process of upgraded) pairsOf(process, window)
-  return { hosts: hosts.size, pages: pagesOf(upgraded) - pagesOf(processes) }
+  return { hosts: hosts.size, pages: pagesOf(upgraded), without: pagesOf(processes) }
 }
