@@ -19,24 +19,28 @@ export interface SketchedHost {
  * is told of are certain, some may be missing. O(hosts^2): 1,000 hosts take under a second.
  */
 export function compareSketches(binary: string, hosts: readonly SketchedHost[]): Comparison {
-  const distance: Comparison['distance'] = {}
+  const count = hosts.length
+  const matrix = new Float64Array(count * count)
   let error = 0
-  for (const { name } of hosts) distance[name] = { [name]: 0 }
-  for (let place = 0; place < hosts.length; place++) {
+  for (let place = 0; place < count; place++) {
     const one = hosts[place] as SketchedHost
-    const row = distance[one.name] as Record<string, number>
-    for (let next = place + 1; next < hosts.length; next++) {
+    for (let next = place + 1; next < count; next++) {
       const other = hosts[next] as SketchedHost
       const held = one.own ?? other.own
       const estimate = held
         ? (one.own ? other : one).sketch.compareOwn(held)
         : one.sketch.compare(other.sketch)
       const { value } = estimate.distance
-      row[other.name] = value
-      ;(distance[other.name] as Record<string, number>)[one.name] = value
+      matrix[place * count + next] = value
+      matrix[next * count + place] = value
       error = Math.max(error, estimate.distance.error)
     }
   }
+  const distance: Comparison['distance'] = {}
+  for (const [place, { name }] of hosts.entries())
+    distance[name] = Object.fromEntries(
+      hosts.map((other, next) => [other.name, matrix[place * count + next] as number]),
+    )
   const onlyHere: Comparison['onlyHere'] = {}
   for (const one of hosts) {
     const { own } = one
