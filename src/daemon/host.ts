@@ -292,6 +292,10 @@ export class Host {
     return namedSettings(this.settings)
   }
 
+  get sensor(): Sensor | undefined {
+    return this.#options.sensor
+  }
+
   get meshName(): string {
     return this.mesh.status() ? this.mesh.mesh.status().name : this.name
   }
