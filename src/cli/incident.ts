@@ -1,5 +1,6 @@
 /** `lymph incident`: the anomalies of one binary, grouped until quiet. */
 import { Command } from 'commander'
+import type { Familiarity } from '#incidents'
 import { contextOf, print, printJson } from './context.ts'
 import { ago, compact, moment, shortHash } from './format.ts'
 import { pairLines } from './pairs.ts'
@@ -58,6 +59,12 @@ function columns(now: number): Column<IncidentLine>[] {
     { head: 'CALLS', cell: (i) => compact(i.anomalous), right: true },
     { head: 'LFC', cell: (i) => i.maxLfc, right: true },
     { head: 'PAIRS', cell: (i) => i.pairs.length + (i.pairsCut ?? 0), right: true },
+    {
+      head: 'KNOWN',
+      cell: ({ familiarity }) => (familiarity ? `${familiarity.known}/${familiarity.asked}` : '-'),
+      style: ({ familiarity }) => (familiarity?.verdict === 'familiar' ? 'green' : undefined),
+      right: true,
+    },
     { head: 'FIRST', cell: (i) => moment(i.firstSeen) },
     { head: 'LAST', cell: (i) => ago(i.lastSeen, now), right: true },
     { head: 'BINARY', cell: (i) => i.binary, shrink: true },
@@ -78,9 +85,17 @@ function incidentFacts(one: IncidentLine): [string, string | number][] {
     ['last seen', moment(one.lastSeen)],
   ]
   if (one.pids?.length) facts.push(['processes', one.pids.join(' ')])
-  if (one.familiarity)
-    facts.push(['elsewhere', `${one.familiarity.known} of ${one.familiarity.asked} hosts know it`])
+  if (one.familiarity) facts.push(['elsewhere', elsewhere(one.familiarity)])
   return facts
+}
+
+function elsewhere({ known, asked, verdict, unfamiliar, wave, liars }: Familiarity): string {
+  if (verdict === 'not-asked-enough') return `${asked} hosts have a say, too few`
+  const lines = [`${known} of ${asked} hosts know it`]
+  if (verdict === 'unfamiliar') lines.push(`${unfamiliar.length} pairs are known to too few`)
+  if (wave) lines.push(`part of what ${wave.host} told of first`)
+  if (liars) lines.push(`not counted, since their digests deny what they said: ${liars.join(' ')}`)
+  return lines.join('; ')
 }
 
 function unseen(one: IncidentLine): string[] {

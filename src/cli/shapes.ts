@@ -54,7 +54,7 @@ export interface ClassLine {
   until: number
 }
 
-export type IncidentLine = Incident & { familiarity?: { known: number; asked: number } }
+export type IncidentLine = Incident
 
 export type WarningLine = Warning
 
@@ -62,7 +62,10 @@ export type MemberLine = Pick<
   Member,
   'name' | 'peer' | 'state' | 'lastHeard' | 'certificateExpires' | 'version' | 'skewMs'
 > &
-  Partial<Pick<Member, 'connected' | 'addresses'>>
+  Partial<Pick<Member, 'connected' | 'addresses'>> & {
+    /** What this host refused of what the member said, by reason. */
+    refused?: Record<string, number>
+  }
 
 export type MeshLine = MeshStatus
 

@@ -27,8 +27,25 @@ const schema = z.strictObject({
       allow: z.array(z.string()).default([]),
     })
     .default({ quorum: 'third', window: '1h', allow: [] }),
+  fleet: z
+    .strictObject({
+      adopt: z.enum(['off', 'ask', 'auto']).default('ask'),
+      familiar: z.enum(['tell', 'quiet']).default('tell'),
+      private: z.array(z.string().startsWith('/', 'a full path')).default([]),
+    })
+    .default({ adopt: 'ask', familiar: 'tell', private: [] }),
   never_delay: z.array(z.string().startsWith('/', 'a full path')).default([]),
 })
+
+/** What other hosts' profiles are good for here. */
+export interface FleetConfig {
+  /** Of a binary new to this host: nothing, a notice that the fleet knows it, or its profile taken over at once. */
+  adopt: 'off' | 'ask' | 'auto'
+  /** Whether the mesh is told of incidents all of whose pairs the fleet knows, or that another host's explains. */
+  familiar: 'tell' | 'quiet'
+  /** Paths of which nothing is announced, given or answered. */
+  private: string[]
+}
 
 export interface Config {
   listen: string[]
@@ -38,6 +55,7 @@ export interface Config {
   /** What makes a quorum of what other hosts say, and the subjects and SHA-256 about which nothing they say counts. */
   mesh: { quorum: QuorumRules; allow: string[] }
   neverDelay: string[]
+  fleet: FleetConfig
   environment: EnvironmentConfig
 }
 
@@ -83,7 +101,7 @@ export function readConfig(file = defaultConfigFile): Config {
     const what = unknown === undefined ? issue.message : 'no such key'
     throw new DaemonError(`${place(path)}: ${path.join('.')}: ${what}: config/lymph.yaml shows what there is`)
   }
-  const { listen, host, settings: named, incidents, mesh, never_delay, environment } = parsed.data
+  const { listen, host, settings: named, incidents, mesh, fleet, never_delay, environment } = parsed.data
   const settings = initialSettings()
   for (const [name, value] of Object.entries(named)) {
     try {
@@ -105,6 +123,7 @@ export function readConfig(file = defaultConfigFile): Config {
     settings,
     quietMs: quiet * 1000,
     neverDelay: never_delay,
+    fleet,
     environment,
     mesh: { quorum: { hosts: mesh.quorum, windowMs: window * 1000 }, allow: mesh.allow },
   }

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { ClassBoard, settleClasses } from '#classes'
+import type { PackageManager } from '#fleet'
 import { decodeProfile, type Response } from '#homeostasis'
 import { type Incident, SILENT_KIND, type Warning, type WarningVerdict } from '#incidents'
 import type { ProcessState, Sensor, SensorEvent } from '#sensor'
@@ -9,7 +10,7 @@ import { openStore, type Store } from '#store'
 import type { Config } from './config.ts'
 import { Detector } from './detector.ts'
 import { EnvironmentLink } from './environment-link.ts'
-import { FleetLink, ownProfiles } from './fleet-link.ts'
+import { FleetLink } from './fleet-link.ts'
 import { Followers } from './followers.ts'
 import { IncidentLink } from './incident-link.ts'
 import { MeshEntry, meshEveryMs } from './mesh-entry.ts'
@@ -35,6 +36,8 @@ export interface HostOptions {
   sensor: Sensor | undefined
   messages: Messages
   now?: () => number
+  /** Package managers; undefined: dpkg and rpm. */
+  managers?: readonly PackageManager[]
 }
 
 const digestEveryMs = 5000
@@ -88,7 +91,7 @@ export class Host {
       classes: this.classes,
       messages: options.messages,
       now: this.now,
-      publish: (open) => this.mesh.publishIncidents(open),
+      publish: (open) => this.mesh.publishIncidents(this.fleet.asking.told(open)),
       onChange: (change, incident) => this.followEvents.tell({ type: 'incident', change, incident }),
     })
     this.mesh = new MeshLink({
@@ -99,7 +102,8 @@ export class Host {
       version,
       now: this.now,
       say: (level, line) => options.messages.say(level, line),
-      own: ownProfiles(this),
+      own: { find: (query) => this.fleet.own.find(query) },
+      onQuestion: (question, from) => this.fleet.answerer.answer(question, from),
       onWarning: (change, warning) => this.#warned(change, warning),
     })
     this.entry = new MeshEntry({
@@ -110,7 +114,14 @@ export class Host {
       messages: options.messages,
       now: this.now,
     })
-    this.fleet = new FleetLink(this, this.#saves, (line) => options.messages.say(1, line))
+    this.fleet = new FleetLink({
+      host: this,
+      saves: this.#saves,
+      records: (kind) => store.records(kind),
+      managers: options.managers,
+      config: options.config.fleet,
+      say: (level, line) => options.messages.say(level, line),
+    })
   }
 
   static async open(options: HostOptions): Promise<Host> {
@@ -140,6 +151,7 @@ export class Host {
     }
     messages.level = this.settings.logLevel
     await this.incidents.restore()
+    await this.fleet.restore()
     await this.mesh.open()
     if (sensor) {
       this.detector = new Detector({
@@ -157,7 +169,7 @@ export class Host {
     await this.#startEnvironment()
     this.#timers.push(setInterval(() => this.#keepHouse(), houseKeepingMs))
     this.#timers.push(setInterval(() => void this.entry.look(), meshEveryMs))
-    this.#timers.push(setInterval(() => void this.fleet.announce(), digestEveryMs))
+    this.#timers.push(setInterval(() => void this.fleet.keepHouse(), digestEveryMs))
   }
 
   async #startEnvironment(): Promise<void> {
@@ -195,6 +207,7 @@ export class Host {
 
   #event(event: SensorEvent, binary: string | undefined): void {
     if (event.type === 'tick') return
+    this.fleet.event(event)
     this.followEvents.tell({ ...event, binary })
   }
 
@@ -213,6 +226,7 @@ export class Host {
     this.mesh.expire()
     this.#settleMesh()
     this.incidents.keepHouse()
+    this.fleet.asking.look()
   }
 
   /** What the mesh says becomes classes here, and nothing more; the local allow-list outranks it. */
@@ -292,6 +306,7 @@ export class Host {
     this.followEvents.close()
     this.followWarnings.close()
     await this.detector?.stop()
+    await this.fleet.stop()
     await this.mesh.close()
     await this.incidents.stop()
     await this.#store.close()

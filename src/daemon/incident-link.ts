@@ -1,6 +1,13 @@
 /** Anomalies to incidents, incidents to semaphores: kept, said, and told to the mesh. Nothing else is started by one. */
 import type { ClassBoard } from '#classes'
-import { type Incident, IncidentBook, incidentMessage, restoreIncidents, saveIncidents } from '#incidents'
+import {
+  type Familiarity,
+  type Incident,
+  IncidentBook,
+  incidentMessage,
+  restoreIncidents,
+  saveIncidents,
+} from '#incidents'
 import type { Repository } from '#store'
 import type { Abi } from '#syscalls'
 import type { AnomalyEvent } from './detector.ts'
@@ -63,6 +70,14 @@ export class IncidentLink {
       void this.#ports.publish(this.open())
     }, gatherMs)
     return incident
+  }
+
+  /** What the fleet says of it: kept, shown, and told to the mesh. */
+  tell(id: string, familiarity: Familiarity): void {
+    const incident = this.book.tell(id, familiarity)
+    if (!incident) return
+    this.#ports.onChange('updated', incident)
+    void this.#ports.publish(this.open())
   }
 
   /** @throws DaemonError for an id that none has */

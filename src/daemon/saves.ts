@@ -54,6 +54,8 @@ export class ProfileSaves {
   readonly rows = new Map<string, SavedRow>()
   /** Names of profiles that are not to be given up: those that run. */
   inUse: () => ReadonlySet<string> = () => new Set()
+  /** Names of others that are not: what a changed program did before, until its new profile stands. */
+  readonly kept = new Set<string>()
 
   constructor(store: Store, responses: BinaryResponses, limit = SAVED_LIMIT) {
     this.#store = store
@@ -149,7 +151,8 @@ export class ProfileSaves {
     const inUse = this.inUse()
     let first: [string, SavedRow] | undefined
     for (const entry of this.rows)
-      if (!inUse.has(entry[0]) && (!first || isLessWorth(entry[1], first[1]))) first = entry
+      if (!inUse.has(entry[0]) && !this.kept.has(entry[0]) && (!first || isLessWorth(entry[1], first[1])))
+        first = entry
     // Where everything runs, the store's own limit speaks.
     if (!first) return
     await this.#store.profiles.del(first[1])

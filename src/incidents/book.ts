@@ -3,7 +3,7 @@ import { type Pair, pairCode } from '#homeostasis'
 import type { Abi } from '#syscalls'
 import { IncidentError } from './errors.ts'
 import { higher, severityOf } from './severity.ts'
-import type { Incident } from './types.ts'
+import type { Familiarity, Incident } from './types.ts'
 
 export interface IncidentSettings {
   /** An incident is over once nothing came for this long, in ms. */
@@ -128,6 +128,16 @@ export class IncidentBook {
     if (closed) return copyOf(closed)
     for (const { incident } of this.#open.values()) if (incident.id === id) return copyOf(incident)
     return undefined
+  }
+
+  /** What the fleet says of it. Undefined for an id that is not there. */
+  tell(id: string, familiarity: Familiarity): Incident | undefined {
+    const open = [...this.#open.values()].find(({ incident }) => incident.id === id)
+    const incident = open?.incident ?? this.#closed.get(id)
+    if (!incident) return undefined
+    incident.familiarity = familiarity
+    this.#changed.add(id)
+    return copyOf(incident)
   }
 
   /** Newest first. */

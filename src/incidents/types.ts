@@ -23,4 +23,23 @@ export interface Incident {
   firstSeen: number
   lastSeen: number
   state: IncidentState
+  /** What the hosts that run the same file say of its pairs; absent: they were not asked, or not yet. */
+  familiarity?: Familiarity
+}
+
+/** The fleet's word on an incident's pairs. */
+export interface Familiarity {
+  /** Peers that know the pair that fewest know, of those whose word counts. */
+  known: number
+  asked: number
+  verdict: 'familiar' | 'unfamiliar' | 'not-asked-enough'
+  /** When it was reached, ms since the epoch, and of how many of the incident's pairs. */
+  at: number
+  pairs: number
+  /** Hashes of the pairs that too few know, under the mesh's secret: 16 hex digits each, at most 64. */
+  unfamiliar: string[]
+  /** Another host's incident on the same binary that holds most of them. */
+  wave?: { host: string; peer: string }
+  /** Peers whose own digest contradicts their answer: their word was not counted. */
+  liars?: string[]
 }

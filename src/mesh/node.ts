@@ -21,6 +21,7 @@ import type {
   RequestHandler,
 } from './interface.ts'
 import { Invites } from './invites.ts'
+import { publicKeyOf, purposeful, verifySignature } from './keys.ts'
 import { Ledger } from './ledger.ts'
 import { questions as asked, protocols, type Timing, topic, timing as usual } from './limits.ts'
 import { Neighbours } from './neighbours.ts'
@@ -29,6 +30,7 @@ import type { OpenOptions, Parts } from './options.ts'
 import { Quota } from './quota.ts'
 import { Relations } from './relations.ts'
 import { Renewal } from './renewal.ts'
+import { derived } from './ring.ts'
 import { Roster } from './roster.ts'
 import { sideOf } from './side.ts'
 import { Speaker } from './speaker.ts'
@@ -232,11 +234,20 @@ export class MeshNode implements Mesh {
     return this.ledger.record(this.ledger.make({ kind, key, body, op: 'raise' }, ttlMs), this.#now())
   }
 
-  invite(options: {
-    name?: string
-    ttlMs?: number
-    approve?: boolean
-  }): Promise<{ token: string; expires: number }> {
+  derive(purpose: string): Uint8Array {
+    return derived(this.identity.ring, this.identity.admin.rules(this.#now()), purpose)
+  }
+
+  signBytes(purpose: string, bytes: Uint8Array): Uint8Array {
+    return this.identity.node.sign(purposeful(purpose, bytes))
+  }
+
+  verifyBytes(purpose: string, bytes: Uint8Array, signature: Uint8Array, peer: string): boolean {
+    const known = this.directory.get(peer) !== undefined
+    return known && verifySignature(publicKeyOf(peer), purposeful(purpose, bytes), signature)
+  }
+
+  invite(options: Parameters<Mesh['invite']>[0]): Promise<{ token: string; expires: number }> {
     return this.#invites.make(options)
   }
 
