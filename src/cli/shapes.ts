@@ -54,7 +54,13 @@ export interface ClassLine {
   until: number
 }
 
-export type IncidentLine = Incident
+type Judged = 'bits' | 'level' | 'parts' | 'windows' | 'edge' | 'm' | 'q' | 'units' | 'ordinals'
+
+export type IncidentLine = Omit<Incident, Judged> &
+  Partial<Pick<Incident, Judged>> & {
+    /** Id of the tolerance that excuses it now. */
+    tolerated?: string
+  }
 
 export type WarningLine = Warning
 

@@ -4,9 +4,11 @@ import { createAdaptorServer } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { stream } from 'hono/streaming'
 import { z } from 'zod'
+import { agentRoutes } from './agent/routes.ts'
 import { DaemonError, exitOf, oneLine } from './errors.ts'
 import { fleetRoutes } from './fleet-routes.ts'
 import type { Host } from './host.ts'
+import { incidentRoutes } from './incident-routes.ts'
 import { operatorRoutes } from './mesh-routes.ts'
 import { bodyAs } from './request.ts'
 import { namedSettings } from './settings.ts'
@@ -80,9 +82,11 @@ export function buildApi(host: Host): Hono {
     ),
   )
   localRoutes(api, host)
+  incidentRoutes(api, host)
   meshRoutes(api, host)
   operatorRoutes(api, host.mesh)
   fleetRoutes(api, host.fleet)
+  agentRoutes(api, host.agent)
   return api
 }
 
@@ -125,14 +129,6 @@ function localRoutes(api: Hono, host: Host): void {
     return c.json(await host.set(key, value))
   })
   api.get('/classes', (c) => c.json(host.classList()))
-  api.get('/incidents', (c) => c.json(host.incidents.book.list()))
-  api.get('/incidents/:id', (c) => {
-    const incident = host.incidents.book.get(c.req.param('id'))
-    if (!incident)
-      throw new DaemonError(`no incident is called "${c.req.param('id')}": see lymph incident list`)
-    return c.json(incident)
-  })
-  api.post('/incidents/:id/resolve', (c) => c.json(host.incidents.resolve(c.req.param('id'))))
   api.get('/environment', (c) => c.json(environmentOf(host).rows()))
   api.get('/environment/week', (c) => c.json(environmentOf(host).week(c.req.query('name') ?? '')))
   api.get('/environment/reports', (c) => c.json(environmentOf(host).reports()))

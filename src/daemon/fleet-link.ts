@@ -57,10 +57,13 @@ export class FleetLink {
       kept: records<FileChange>('changes'),
     })
     this.answerer = new Answerer({ host, own: this.own, hidden: config.private })
-    this.asking = new Asking({ host, own: this.own, config, say })
     this.adopting = new Adopting({
       ...{ host, own: this.own, config, say },
       kept: records<KeptAdoption>('adopted'),
+    })
+    this.asking = new Asking({
+      ...{ host, own: this.own, config, say },
+      learn: (incident) => this.adopting.learn(incident),
     })
     this.#comparer = new FleetComparer(host, this.own)
     this.reporting = new Reporting(host, this.own, this.#comparer, records<StabilityHour[]>('stability'))

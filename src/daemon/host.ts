@@ -7,11 +7,13 @@ import { decodeProfile, type Response } from '#homeostasis'
 import { type Incident, SILENT_KIND, type Warning, type WarningVerdict } from '#incidents'
 import type { ProcessState, Sensor, SensorEvent } from '#sensor'
 import { openStore, type Store } from '#store'
+import { AgentLink } from './agent/link.ts'
 import type { Config } from './config.ts'
 import { Detector } from './detector.ts'
 import { EnvironmentLink } from './environment-link.ts'
 import { FleetLink } from './fleet-link.ts'
 import { Followers } from './followers.ts'
+import { HostRecords } from './host-records.ts'
 import { IncidentLink } from './incident-link.ts'
 import { MeshEntry, meshEveryMs } from './mesh-entry.ts'
 import { MeshLink } from './mesh-link.ts'
@@ -51,10 +53,12 @@ export class Host {
   readonly operator: Operator
   readonly now: () => number
   readonly incidents: IncidentLink
+  readonly records: HostRecords
   readonly classes = new ClassBoard()
   readonly mesh: MeshLink
   readonly entry: MeshEntry
   readonly fleet: FleetLink
+  readonly agent: AgentLink
   readonly followEvents = new Followers()
   readonly followWarnings = new Followers()
   readonly name: string
@@ -85,18 +89,29 @@ export class Host {
     })
     this.name = options.name ?? options.config.host ?? hostname()
     this.since = this.now()
+    this.records = new HostRecords({
+      ...{ state: options.state, store, saves: this.#saves, messages: options.messages, now: this.now },
+      onTolerance: (binary) => void this.operator.respondAnew(binary),
+    })
+    const { tolerances } = this.records
+    this.#responses.excused = (binary) => tolerances.touches(binary)
     this.incidents = new IncidentLink({
+      journal: this.records.tell,
+      tolerated: (incident) => tolerances.tolerated(incident),
       quietMs: options.config.quietMs,
       saved: store.records<Incident>('incidents'),
       classes: this.classes,
       messages: options.messages,
       now: this.now,
+      agentRuns: options.config.agent.enabled,
       publish: (open) => this.mesh.publishIncidents(this.fleet.asking.told(open)),
+      onResolved: (incident) => void this.detector?.confirm(incident),
       onChange: (change, incident) => this.followEvents.tell({ type: 'incident', change, incident }),
     })
     this.mesh = new MeshLink({
       folder: join(options.state, stateNames.mesh),
       listen: options.listen,
+      ways: options.config.mesh.ways,
       keyValue: store.keyValue('mesh'),
       verdicts: store.records<WarningVerdict[]>('verdicts'),
       version,
@@ -113,6 +128,20 @@ export class Host {
       version,
       messages: options.messages,
       now: this.now,
+    })
+    this.agent = new AgentLink({
+      config: options.config.agent,
+      classes: this.classes,
+      responses: this.#responses,
+      settings,
+      messages: options.messages,
+      now: this.now,
+      host: () => this.meshName,
+      incidents: () => this.incidents.book.list(),
+      tolerated: (incident) => tolerances.tolerated(incident) !== undefined,
+      excused: (binary) => tolerances.touches(binary),
+      load: () => this.environment?.load() ?? [],
+      applyResponse: (binary) => this.operator.respondAnew(binary),
     })
     this.fleet = new FleetLink({
       host: this,
@@ -150,6 +179,7 @@ export class Host {
       Object.assign(this.settings, { [key]: checked })
     }
     messages.level = this.settings.logLevel
+    await this.records.open(this.name, version)
     await this.incidents.restore()
     await this.fleet.restore()
     await this.mesh.open()
@@ -161,7 +191,11 @@ export class Host {
         settings: () => this.settings,
         messages,
         now: this.now,
-        onAnomaly: (event, tracked) => this.incidents.observe(event, keyOf(tracked, this.settings.window)),
+        onAnomaly: (event, tracked) => {
+          const incident = this.incidents.observe(event, keyOf(tracked, this.settings.window))
+          this.agent.observe(event, incident)
+        },
+        onJudged: (verdict, tracked) => this.incidents.judge(verdict, keyOf(tracked, this.settings.window)),
         onEvent: (event, binary) => this.#event(event, binary),
       })
       await this.detector.start()
@@ -206,7 +240,9 @@ export class Host {
   }
 
   #event(event: SensorEvent, binary: string | undefined): void {
-    if (event.type === 'tick') return
+    this.records.saw(event, binary)
+    if (event.type === 'tick' || event.type === 'unit') return
+    if (event.type === 'ended' && event.tid === event.pid) this.agent.ended(event.pid)
     this.fleet.event(event)
     this.followEvents.tell({ ...event, binary })
   }
@@ -225,8 +261,10 @@ export class Host {
     this.classes.expire(this.now())
     this.mesh.expire()
     this.#settleMesh()
+    this.records.keepHouse()
     this.incidents.keepHouse()
     this.fleet.asking.look()
+    this.agent.keepHouse()
   }
 
   /** What the mesh says becomes classes here, and nothing more; the local allow-list outranks it. */
@@ -252,6 +290,10 @@ export class Host {
     this.#options.messages.level = this.settings.logLevel
     await this.detector?.configure(windowChanged)
     return namedSettings(this.settings)
+  }
+
+  get sensor(): Sensor | undefined {
+    return this.#options.sensor
   }
 
   get meshName(): string {
@@ -281,6 +323,7 @@ export class Host {
       incidents: this.incidents.open().length,
       mesh: this.mesh.status(),
       environment: this.environment?.status() ?? null,
+      agent: this.agent.status(),
       notices: this.notices,
       ...(totals ? { totals } : {}),
     }
@@ -309,6 +352,7 @@ export class Host {
     await this.fleet.stop()
     await this.mesh.close()
     await this.incidents.stop()
+    await this.records.close()
     await this.#store.close()
   }
 }

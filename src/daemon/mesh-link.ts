@@ -36,6 +36,7 @@ import {
 } from '#incidents'
 import { hasMesh, type Member, type Mesh, type MeshEvent, type MeshRecord, openMesh } from '#mesh'
 import type { KeyValue, Repository } from '#store'
+import type { MeshWays } from './config.ts'
 import { DaemonError } from './errors.ts'
 
 /** What two hosts' incidents must be of to be one wave. */
@@ -45,6 +46,7 @@ export const programOf = ({ sha256, abi, window }: { sha256: string; abi: string
 export interface MeshLinkPorts {
   folder: string
   listen: string[]
+  ways: MeshWays
   keyValue: KeyValue
   /** What the operator decided of warnings, under `all`. */
   verdicts: Repository<string, WarningVerdict[]>
@@ -81,11 +83,12 @@ export class MeshLink {
 
   /** Opens the mesh this host is a member of; false when there is none. */
   async open(): Promise<boolean> {
-    const { folder, listen, keyValue, version, now, say, own } = this.#ports
+    const { folder, listen, ways, keyValue, version, now, say, own } = this.#ports
     if (this.#mesh || !hasMesh(folder)) return this.#mesh !== undefined
     const mesh = await openMesh({
       folder,
       listen,
+      ...ways,
       keyValue,
       version,
       now,

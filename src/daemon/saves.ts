@@ -5,6 +5,7 @@
 import {
   decodeProfile,
   encodeProfile,
+  judgementDigest,
   type ProfileCounts,
   type ProfileKey,
   type ProfileRecord,
@@ -99,7 +100,8 @@ export class ProfileSaves {
   /** Whether all of a profile is to be written, or its counts alone. */
   due(tracked: Tracked, now: number): 'whole' | 'counts' | undefined {
     if (!tracked.file || !tracked.ready) return undefined
-    if (tracked.changed) return 'whole'
+    // A unit that was learned is as good as a pair: kill -9 loses no more of it.
+    if (tracked.changed || (tracked.judged?.unsaved ?? 0) > 0) return 'whole'
     const calls = tracked.counters?.calls
     if (calls === undefined || calls === tracked.savedCalls) return undefined
     if (now - tracked.savedAt >= wholeEveryMs) return 'whole'
@@ -177,10 +179,17 @@ export class ProfileSaves {
       anomalies: tables.anomalies,
       tasks: 0,
       normalTime: frozen ? record.normalTime : 0,
+      ...judgedOf(record),
       made: record.made,
     })
     return pairs
   }
+}
+
+function judgedOf({ judgement }: ProfileRecord): Pick<SavedRow, 'units' | 'm'> {
+  if (!judgement) return { units: 0, m: 0 }
+  const { units, m } = judgementDigest(judgement)
+  return { units, m }
 }
 
 function isLessWorth(a: SavedRow, b: SavedRow): boolean {

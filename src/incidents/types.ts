@@ -1,8 +1,21 @@
-import type { Pair } from '#homeostasis'
+import type { ExecEdge, JudgementLevel, Pair, VerdictPart } from '#homeostasis'
 import type { Abi } from '#syscalls'
 
 export type IncidentState = 'open' | 'quiet' | 'resolved'
 export type Severity = 'notice' | 'incident' | 'severe'
+
+/** One part of what made a process odd, and its bits. Of `recurrence` those at which odd processes count as too many. */
+export interface IncidentPart {
+  part: VerdictPart
+  bits: number
+}
+
+/** A window that spoke: the names of its calls, oldest first, and the place of the last in its unit, from 0. */
+export interface IncidentWindow {
+  part: VerdictPart
+  call: number
+  calls: string[]
+}
 
 /** The anomalies of one binary on one host, grouped until quiet; what a person sees. Times in ms since the epoch. */
 export interface Incident {
@@ -23,6 +36,21 @@ export interface Incident {
   firstSeen: number
   lastSeen: number
   state: IncidentState
+  /** Of its oddest process, a new edge included; null: nothing was judged, and the severity is by LFC. */
+  bits: number | null
+  /** The level of its oddest process. */
+  level: JudgementLevel | null
+  parts: IncidentPart[]
+  /** The first that spoke, at most 12. */
+  windows: IncidentWindow[]
+  /** A program that this one had never started. */
+  edge: ExecEdge | null
+  /** Units the bits are counted by, and the share of them that had something new. */
+  m: number | null
+  q: number | null
+  /** Judged processes in it (or parts of 16,384 calls), and their numbers in the profile: the last 64. */
+  units: number
+  ordinals: number[]
   /** What the hosts that run the same file say of its pairs; absent: they were not asked, or not yet. */
   familiarity?: Familiarity
 }

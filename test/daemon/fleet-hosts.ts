@@ -32,6 +32,7 @@ export interface Shape {
   support?: PairSupport
   /** The config says that nothing is told of it. */
   hidden?: boolean
+  familiar?: 'tell' | 'quiet' | 'learn'
 }
 
 export function profileFile({
@@ -90,7 +91,11 @@ export async function fleetOf(
       config: {
         ...readConfig(),
         environment: { ...readConfig().environment, enabled: false },
-        fleet: { adopt: 'ask', familiar: 'tell', private: shape(name)?.hidden ? [nginx] : [] },
+        fleet: {
+          adopt: 'ask',
+          familiar: shape(name)?.familiar ?? 'tell',
+          private: shape(name)?.hidden ? [nginx] : [],
+        },
       },
       name,
       listen: ['/ip4/127.0.0.1/tcp/0'],

@@ -9,6 +9,7 @@ import {
   adoption,
   adoptionDefaults,
   adoptionText,
+  askDefaults,
   chooseDonors,
   codesOf,
   type DonorCandidate,
@@ -17,13 +18,17 @@ import {
 import {
   actOnRecord,
   decodeProfile,
+  emptyTables,
   encodeProfile,
   mergeTables,
+  PairTable,
   type ProfileKey,
   type ProfileRecord,
+  rowsOf,
   tableFrom,
   tableInForce,
 } from '#homeostasis'
+import type { Incident } from '#incidents'
 import type { Repository } from '#store'
 import { hostAbi } from '#syscalls'
 import type { FleetConfig } from '../config.ts'
@@ -204,6 +209,28 @@ export class Adopting {
     await host.operator.import(encodeProfile(merged), binary)
     for (const line of planned.text.split('\n')) say(2, `adopted: ${line}`)
     return { ...planned, adopted: true }
+  }
+
+  /** Pairs of an incident that the fleet knows become normal here, marked like adopted ones. */
+  async learn(incident: Incident): Promise<void> {
+    const { host, say } = this.#ports
+    const { binary, abi, sha256, window, pairs } = incident
+    const key = { binary, abi, sha256, window }
+    const table = new PairTable()
+    for (const { current, previous, distance } of pairs) table.add(current, previous, distance)
+    const tables = { ...emptyTables(), normal: true, rows: rowsOf(table, table) }
+    const live = host.detector?.live.find({ binary, abi, sha256 }) ?? []
+    if (live.length === 0) return
+    const before = this.#adopted.get(nameOf(key))
+    const codes = new Set([...(before?.codes ?? []), ...codesOf(table)])
+    const donors = before?.donors ?? []
+    const { quorum, learning } = before ?? { quorum: askDefaults.quorum, learning: false }
+    await this.#keep({ key, at: host.now(), donors, quorum, codes: [...codes], learning })
+    for (const tracked of live) {
+      await host.sensor?.load(tracked.id, tables)
+      tracked.changed = true
+    }
+    say(2, `${binary}: ${pairs.length} pairs that the fleet knows are normal here now`)
   }
 
   async #keep(kept: KeptAdoption): Promise<void> {
