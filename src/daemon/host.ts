@@ -209,7 +209,8 @@ export class Host {
         interpreters: this.#options.config.interpreters,
         onAnomaly: (event, tracked) => {
           const incident = this.incidents.observe(event, keyOf(tracked, this.settings.window))
-          this.agent.observe(event, incident)
+          // A tolerated one raises no semaphore and puts nobody on a list.
+          if (!this.records.tolerances.tolerated(incident)) this.agent.observe(event, incident)
         },
         onJudged: (verdict, tracked) => this.incidents.judge(verdict, keyOf(tracked, this.settings.window)),
         onEvent: (event, binary) => this.#event(event, binary),
