@@ -6,6 +6,7 @@ import { stream } from 'hono/streaming'
 import { z } from 'zod'
 import { agentRoutes } from './agent/routes.ts'
 import { DaemonError, exitOf, oneLine } from './errors.ts'
+import { fleetRoutes } from './fleet-routes.ts'
 import type { Host } from './host.ts'
 import { incidentRoutes } from './incident-routes.ts'
 import { operatorRoutes } from './mesh-routes.ts'
@@ -84,6 +85,7 @@ export function buildApi(host: Host): Hono {
   incidentRoutes(api, host)
   meshRoutes(api, host)
   operatorRoutes(api, host.mesh)
+  fleetRoutes(api, host.fleet)
   agentRoutes(api, host.agent)
   return api
 }
@@ -170,17 +172,11 @@ function meshRoutes(api: Hono, host: Host): void {
     return c.json(await host.entry.join(token, name))
   })
   api.post('/mesh/ping', async (c) => c.json(await host.entry.ping((await bodyAs(c, shapes.ping)).hosts)))
-  api.get('/mesh/members', (c) => c.json(host.mesh.mesh.members()))
+  api.get('/mesh/members', (c) => c.json(host.mesh.memberLines()))
   api.get('/mesh/status', (c) => c.json(host.mesh.mesh.status()))
   api.post('/mesh/leave', async (c) => {
     await host.mesh.leave()
     return c.json({ left: true })
-  })
-  api.get('/fleet/binaries', (c) => c.json(host.fleet.binaries()))
-  api.get('/fleet/compare', async (c) => {
-    const binary = c.req.query('binary')
-    if (!binary) throw new DaemonError('binary is missing')
-    return c.json(await host.fleet.compare(binary, c.req.queries('host') ?? []))
   })
 }
 

@@ -3,10 +3,13 @@ import { readFileSync } from 'node:fs'
 import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import type { QuorumRules } from '#incidents'
+import type { OpenOptions } from '#mesh'
 import { type AgentConfig, agentConfig, agentSchema } from './agent-config.ts'
 import { type EnvironmentConfig, environmentSchema } from './environment-config.ts'
 import { DaemonError, oneLine } from './errors.ts'
 import { type DaemonSettings, initialSettings, parseSeconds, parseSetting } from './settings.ts'
+
+const choice = z.enum(['yes', 'no', 'auto']).default('auto')
 
 const schema = z.strictObject({
   listen: z
@@ -31,10 +34,33 @@ const schema = z.strictObject({
       quorum: z.union([z.literal('third'), z.int().min(2)]).default('third'),
       window: z.union([z.string(), z.number()]).default('1h'),
       allow: z.array(z.string()).default([]),
+      relay: choice,
+      reachable: choice,
+      mdns: z.boolean().default(false),
     })
-    .default({ quorum: 'third', window: '1h', allow: [] }),
+    .prefault({}),
+  fleet: z
+    .strictObject({
+      adopt: z.enum(['off', 'ask', 'auto']).default('ask'),
+      familiar: z.enum(['tell', 'quiet']).default('tell'),
+      private: z.array(z.string().startsWith('/', 'a full path')).default([]),
+    })
+    .default({ adopt: 'ask', familiar: 'tell', private: [] }),
   never_delay: z.array(z.string().startsWith('/', 'a full path')).default([]),
 })
+
+/** How this host is on the mesh: does it carry connections of others, can it be dialled itself, does it look around. */
+export type MeshWays = Required<Pick<OpenOptions, 'relay' | 'mdns'>>
+
+/** What other hosts' profiles are good for here. */
+export interface FleetConfig {
+  /** Of a binary new to this host: nothing, a notice that the fleet knows it, or its profile taken over at once. */
+  adopt: 'off' | 'ask' | 'auto'
+  /** Whether the mesh is told of incidents all of whose pairs the fleet knows, or that another host's explains. */
+  familiar: 'tell' | 'quiet'
+  /** Paths of which nothing is announced, given or answered. */
+  private: string[]
+}
 
 export interface Config {
   listen: string[]
@@ -42,8 +68,9 @@ export interface Config {
   settings: DaemonSettings
   quietMs: number
   /** What makes a quorum of what other hosts say, and the subjects and SHA-256 about which nothing they say counts. */
-  mesh: { quorum: QuorumRules; allow: string[] }
+  mesh: { quorum: QuorumRules; allow: string[]; ways: MeshWays }
   neverDelay: string[]
+  fleet: FleetConfig
   environment: EnvironmentConfig
   agent: AgentConfig
   /** What the fleet calls this host: classes of the agent. */
@@ -98,6 +125,7 @@ export function readConfig(file = defaultConfigFile): Config {
     settings: named,
     incidents,
     mesh,
+    fleet,
     never_delay,
     environment,
     agent,
@@ -124,9 +152,14 @@ export function readConfig(file = defaultConfigFile): Config {
     settings,
     quietMs: quiet * 1000,
     neverDelay: never_delay,
+    fleet,
     environment,
     agent: agentConfig(agent),
     tags,
-    mesh: { quorum: { hosts: mesh.quorum, windowMs: window * 1000 }, allow: mesh.allow },
+    mesh: {
+      quorum: { hosts: mesh.quorum, windowMs: window * 1000 },
+      allow: mesh.allow,
+      ways: { relay: { serves: mesh.relay, reachable: mesh.reachable }, mdns: mesh.mdns },
+    },
   }
 }

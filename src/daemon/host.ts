@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { ClassBoard, settleClasses } from '#classes'
+import type { PackageManager } from '#fleet'
 import { decodeProfile, type Response } from '#homeostasis'
 import { type Incident, SILENT_KIND, type Warning, type WarningVerdict } from '#incidents'
 import type { ProcessState, Sensor, SensorEvent } from '#sensor'
@@ -10,7 +11,7 @@ import { AgentLink } from './agent/link.ts'
 import type { Config } from './config.ts'
 import { Detector } from './detector.ts'
 import { EnvironmentLink } from './environment-link.ts'
-import { FleetLink, ownProfiles } from './fleet-link.ts'
+import { FleetLink } from './fleet-link.ts'
 import { Followers } from './followers.ts'
 import { HostRecords } from './host-records.ts'
 import { IncidentLink } from './incident-link.ts'
@@ -37,6 +38,8 @@ export interface HostOptions {
   sensor: Sensor | undefined
   messages: Messages
   now?: () => number
+  /** Package managers; undefined: dpkg and rpm. */
+  managers?: readonly PackageManager[]
 }
 
 const digestEveryMs = 5000
@@ -101,18 +104,21 @@ export class Host {
       messages: options.messages,
       now: this.now,
       agentRuns: options.config.agent.enabled,
-      publish: (open) => this.mesh.publishIncidents(open),
+      publish: (open) => this.mesh.publishIncidents(this.fleet.asking.told(open)),
+      onResolved: (incident) => void this.detector?.confirm(incident),
       onChange: (change, incident) => this.followEvents.tell({ type: 'incident', change, incident }),
     })
     this.mesh = new MeshLink({
       folder: join(options.state, stateNames.mesh),
       listen: options.listen,
+      ways: options.config.mesh.ways,
       keyValue: store.keyValue('mesh'),
       verdicts: store.records<WarningVerdict[]>('verdicts'),
       version,
       now: this.now,
       say: (level, line) => options.messages.say(level, line),
-      own: ownProfiles(this),
+      own: { find: (query) => this.fleet.own.find(query) },
+      onQuestion: (question, from) => this.fleet.answerer.answer(question, from),
       onWarning: (change, warning) => this.#warned(change, warning),
     })
     this.entry = new MeshEntry({
@@ -137,7 +143,14 @@ export class Host {
       load: () => this.environment?.load() ?? [],
       applyResponse: (binary) => this.operator.respondAnew(binary),
     })
-    this.fleet = new FleetLink(this, this.#saves, (line) => options.messages.say(1, line))
+    this.fleet = new FleetLink({
+      host: this,
+      saves: this.#saves,
+      records: (kind) => store.records(kind),
+      managers: options.managers,
+      config: options.config.fleet,
+      say: (level, line) => options.messages.say(level, line),
+    })
   }
 
   static async open(options: HostOptions): Promise<Host> {
@@ -168,6 +181,7 @@ export class Host {
     messages.level = this.settings.logLevel
     await this.records.open(this.name, version)
     await this.incidents.restore()
+    await this.fleet.restore()
     await this.mesh.open()
     if (sensor) {
       this.detector = new Detector({
@@ -182,6 +196,7 @@ export class Host {
           // A tolerated one raises no semaphore and puts nobody on a list.
           if (!this.records.tolerances.tolerated(incident)) this.agent.observe(event, incident)
         },
+        onJudged: (verdict, tracked) => this.incidents.judge(verdict, keyOf(tracked, this.settings.window)),
         onEvent: (event, binary) => this.#event(event, binary),
       })
       await this.detector.start()
@@ -189,7 +204,7 @@ export class Host {
     await this.#startEnvironment()
     this.#timers.push(setInterval(() => this.#keepHouse(), houseKeepingMs))
     this.#timers.push(setInterval(() => void this.entry.look(), meshEveryMs))
-    this.#timers.push(setInterval(() => void this.fleet.announce(), digestEveryMs))
+    this.#timers.push(setInterval(() => void this.fleet.keepHouse(), digestEveryMs))
   }
 
   async #startEnvironment(): Promise<void> {
@@ -227,8 +242,9 @@ export class Host {
 
   #event(event: SensorEvent, binary: string | undefined): void {
     this.records.saw(event, binary)
-    if (event.type === 'tick') return
+    if (event.type === 'tick' || event.type === 'unit') return
     if (event.type === 'ended' && event.tid === event.pid) this.agent.ended(event.pid)
+    this.fleet.event(event)
     this.followEvents.tell({ ...event, binary })
   }
 
@@ -248,6 +264,7 @@ export class Host {
     this.#settleMesh()
     this.records.keepHouse()
     this.incidents.keepHouse()
+    this.fleet.asking.look()
     this.agent.keepHouse()
   }
 
@@ -329,6 +346,7 @@ export class Host {
     this.followEvents.close()
     this.followWarnings.close()
     await this.detector?.stop()
+    await this.fleet.stop()
     await this.mesh.close()
     await this.incidents.stop()
     await this.records.close()

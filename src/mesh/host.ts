@@ -10,11 +10,13 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
-import { sha256 } from './codec.ts'
 import { because, MeshError } from './errors.ts'
+import { type GossipOptions, gossipOptions } from './gossip-options.ts'
 import { hostKey, type Signer } from './keys.ts'
-import { limits, topic } from './limits.ts'
+import { limits } from './limits.ts'
+import type { Nearby } from './nearby.ts'
 import { pskRing, type RingKey } from './protector.ts'
+import { isRelayed, type Relay } from './relay.ts'
 
 export interface HostOptions {
   key: Signer
@@ -25,12 +27,9 @@ export interface HostOptions {
   ring(): RingKey[]
   opened?(connection: MultiaddrConnection, keyId: string): void
   gater?: ConnectionGater
-}
-
-export interface GossipOptions {
-  /** 0 for an admitted peer, -60 for one that is not: it may neither inject nor hear, and keeps its subscription. */
-  score(peer: string): number
-  seen: number
+  relay?: Relay | undefined
+  /** Finds members on the local network, or is found by them. */
+  nearby?: Nearby | undefined
 }
 
 export type MeshHost = Libp2p<{ pubsub: GossipSub }>
@@ -39,7 +38,10 @@ function base(options: HostOptions) {
   return {
     privateKey: hostKey(options.key),
     addresses: { listen: options.listen },
-    transports: [options.memory ? memory() : tcp()],
+    transports: [
+      options.memory ? memory() : tcp(),
+      ...(options.relay === undefined ? [] : [options.relay.transport]),
+    ],
     connectionEncrypters: [noise({ prologueBytes: options.meshId })],
     streamMuxers: [yamux()],
     connectionProtector: pskRing(options.ring, options.opened),
@@ -56,16 +58,6 @@ function base(options: HostOptions) {
   }
 }
 
-const topicScore = {
-  topicWeight: 1,
-  timeInMeshWeight: 0,
-  firstMessageDeliveriesWeight: 0,
-  meshMessageDeliveriesWeight: 0,
-  meshFailurePenaltyWeight: 0,
-  invalidMessageDeliveriesWeight: -20,
-  invalidMessageDeliveriesDecay: 0.9,
-}
-
 /** Not started yet. */
 export async function createMeshHost(options: HostOptions, gossip: GossipOptions): Promise<MeshHost> {
   return createLibp2p({
@@ -73,43 +65,11 @@ export async function createMeshHost(options: HostOptions, gossip: GossipOptions
     services: {
       identify: identify(),
       ping: ping(),
-      pubsub: gossipsub({
-        globalSignaturePolicy: 'StrictSign',
-        allowedTopics: [topic],
-        // The same envelope wrapped anew by another member is the same message.
-        msgIdFn: (message) => sha256(message.data).subarray(0, 20),
-        ignoreDuplicatePublishError: true,
-        allowPublishToZeroTopicPeers: true,
-        seenTTL: gossip.seen,
-        doPX: false,
-        fallbackToFloodsub: false,
-        floodPublish: true,
-        // maxInboundDataLength stays 4 MiB: below 1 MiB one large answer kills the stream for good, unseen.
-        scoreParams: {
-          appSpecificScore: gossip.score,
-          appSpecificWeight: 1,
-          // A mesh behind one address, or on one machine, would otherwise empty itself above 10 peers.
-          IPColocationFactorWeight: 0,
-          topics: { [topic]: { ...defaults, ...topicScore } },
-        },
-        scoreThresholds: { gossipThreshold: -10, publishThreshold: -50, graylistThreshold: -80 },
-      }),
+      ...(options.relay === undefined ? {} : { relay: options.relay.service }),
+      ...(options.nearby === undefined ? {} : { nearby: options.nearby.service }),
+      pubsub: gossipsub(gossipOptions(gossip)),
     },
   })
-}
-
-/** What a topic's score must hold though its weight is 0. */
-const defaults = {
-  timeInMeshQuantum: 1,
-  timeInMeshCap: 1,
-  firstMessageDeliveriesDecay: 0.5,
-  firstMessageDeliveriesCap: 1,
-  meshMessageDeliveriesDecay: 0.5,
-  meshMessageDeliveriesCap: 1,
-  meshMessageDeliveriesThreshold: 1,
-  meshMessageDeliveriesWindow: 10,
-  meshMessageDeliveriesActivation: 5000,
-  meshFailurePenaltyDecay: 0.5,
 }
 
 /** A host that knows enrolment alone: a stranger with an invite reaches no other protocol. Not started yet. */
@@ -169,28 +129,54 @@ export function reachable(host: Libp2p, atMost: number = limits.addresses): stri
 }
 
 /**
- * Dials one peer at some addresses. Throws what libp2p throws, or where none of them is one. Members tell their addresses
- * themselves, so what is no address is passed over.
+ * Dials one peer at some addresses, relays last, within `ms`. Throws what libp2p throws, or where none of them is one. Members
+ * tell their addresses themselves, so what is no address is passed over.
  */
-export async function dial(
+export async function dial(host: Libp2p, peer: string, addresses: string[], ms: number): Promise<Connection> {
+  const [direct, relayed] = [addresses.filter((one) => !isRelayed(one)), addresses.filter(isRelayed)]
+  const ways = [direct, relayed].map((some) => readable(peer, some)).filter(({ length }) => length > 0)
+  const [first, second] = ways
+  if (first === undefined) throw new Error('none of its addresses can be read')
+  if (second === undefined) return host.dial(first, { signal: AbortSignal.timeout(ms) })
+  // An address behind somebody's NAT answers nothing at all: leave time for the way round.
+  return host
+    .dial(first, { signal: AbortSignal.timeout(ms * 0.4) })
+    .catch(() => host.dial(second, { signal: AbortSignal.timeout(ms * 0.6) }))
+}
+
+/** Can a peer that is connected be dialled at these addresses? It shows its key there, and the connection is closed. */
+export async function dialBack(
   host: Libp2p,
   peer: string,
   addresses: string[],
-  signal: AbortSignal,
-): Promise<Connection> {
-  const good = addresses.flatMap((address) => {
+  ms: number,
+): Promise<boolean> {
+  try {
+    const connection = await host.dial(readable(peer, addresses), {
+      signal: AbortSignal.timeout(ms),
+      force: true,
+    })
+    await connection.close().catch(() => connection.abort(new Error('only looking')))
+    return true
+  } catch {
+    return false
+  }
+}
+
+function readable(peer: string, addresses: string[]) {
+  return addresses.flatMap((address) => {
     try {
       return [multiaddr(`${address}/p2p/${peer}`)]
     } catch {
       return []
     }
   })
-  if (good.length === 0) throw new Error('none of its addresses can be read')
-  return host.dial(good, { signal })
 }
 
+/** The open connection to a peer; one without a relay, where there is one. */
 export function connectionTo(host: Libp2p, peer: string): Connection | undefined {
-  return host.getConnections(peerIdFromString(peer)).find((connection) => connection.status === 'open')
+  const open = host.getConnections(peerIdFromString(peer)).filter(({ status }) => status === 'open')
+  return open.find(({ limits: bounds }) => bounds === undefined) ?? open[0]
 }
 
 /** The interfaces of `listen` with any free port, for a second host beside the first. */

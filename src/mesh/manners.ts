@@ -1,7 +1,7 @@
 /**
  * How peers behave as forwarders. An honest member passes on what it has accepted itself, so hardly anything of it is refused;
  * whoever keeps sending what is refused is cut off and kept out for a while, longer each time. The bill for its messages
- * (each costs gossip a signature check before it gets here) is then no more than its bucket. `now` is passed in.
+ * (each may cost a signature check) is then no more than its bucket. `now` is passed in.
  */
 import { limits, misdeeds } from './limits.ts'
 import { Quota } from './quota.ts'

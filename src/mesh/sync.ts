@@ -77,12 +77,13 @@ export function stateHash(side: Side): Uint8Array {
   return sha256(concat(lines.sort(compare)))
 }
 
-/** The side that opened the stream. */
-export function initiate(side: Side): Session {
+/** The side that opened the stream. `later` is called where the other side has enough to do. */
+export function initiate(side: Side, later: () => void = () => undefined): Session {
   return async function* (incoming) {
     const next = reader(incoming)
     yield encode(['have', stateHash(side)])
     const reply = await next(shapes.equalOrVector)
+    if (reply[0] === 'later') later()
     if (reply[0] !== 'vector') return
     const mine = new Map(side.vector().map((v) => [v.peer, v]))
     const differ: string[] = []
@@ -118,11 +119,11 @@ export function initiate(side: Side): Session {
   }
 }
 
-/** The side that was asked, and has enough to do: the other comes back. */
-export function postpone(): Session {
+/** The side that was asked, and has enough to do: where there is something to tell the other comes back. */
+export function postpone(side: Side): Session {
   return async function* (incoming) {
-    await reader(incoming)(shapes.have)
-    yield encode(['later'])
+    const [, theirHash] = await reader(incoming)(shapes.have)
+    yield encode([equals(theirHash, stateHash(side)) ? 'equal' : 'later'])
   }
 }
 

@@ -7,6 +7,7 @@ import { because } from './errors.ts'
 import { connectionTo } from './host.ts'
 import { limits, protocols, type Timing } from './limits.ts'
 import { initiate, postpone, respond, type Side } from './sync.ts'
+import { Turns } from './turns.ts'
 
 export interface SynchroniserOptions {
   host: Libp2p
@@ -25,7 +26,20 @@ export interface SynchroniserOptions {
   log: { info(message: string): void }
 }
 
-type Session = ReturnType<typeof initiate>
+type Session = ReturnType<typeof respond>
+
+interface Waiting {
+  done: Promise<boolean>
+  resolve(done: boolean): void
+  /** How often it has said 'later'. */
+  put: number
+  /** Not before this, by `performance.now()`. */
+  from: number
+}
+
+/** A peer that says 'later' is asked again after this and up to twice this, then twice as long, so often. */
+const laterMs = 150
+const laterTimes = 6
 
 /** How many others hear of news that a sync brought; each passes it on in turn. */
 const spread = 3
@@ -33,10 +47,13 @@ const spread = 3
 export class Synchroniser {
   readonly #options: SynchroniserOptions
   readonly #timers = new Set<NodeJS.Timeout>()
-  readonly #busy = new Set<string>()
-  readonly #answering = new Set<string>()
+  readonly #asking = new Turns({ atOnce: 1, atMost: limits.syncStreams })
+  readonly #answering = new Turns({ atOnce: 2, atMost: limits.syncStreams })
+  /** Peers to sync with when their turn comes, in this order. At most as many as are connected. */
+  readonly #waiting = new Map<string, Waiting>()
   readonly #fresh = new Set<string>()
   #spreading = false
+  #looking = false
   #stopped = false
   bytesSent = 0
 
@@ -45,7 +62,7 @@ export class Synchroniser {
   }
 
   get running(): number {
-    return this.#busy.size + this.#answering.size
+    return this.#asking.size + this.#answering.size
   }
 
   async serve(): Promise<void> {
@@ -54,6 +71,7 @@ export class Synchroniser {
       (stream, connection) => this.#answer(stream, connection),
       {
         maxInboundStreams: 2,
+        runOnLimitedConnection: true,
       },
     )
   }
@@ -73,6 +91,8 @@ export class Synchroniser {
     this.#stopped = true
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.clear()
+    for (const { resolve } of this.#waiting.values()) resolve(false)
+    this.#waiting.clear()
   }
 
   /** With a peer just admitted: now, and again when gossip surely counts it in. */
@@ -90,26 +110,65 @@ export class Synchroniser {
     for (const peer of this.#fresh) void this.with(peer)
   }
 
-  /** Resolves true when both sides have gone through a whole sync. Never throws. */
-  async with(peer: string): Promise<boolean> {
+  /** Resolves true when both sides have gone through a whole sync, false where none could be had. Never throws. */
+  with(peer: string): Promise<boolean> {
+    if (this.#stopped || this.#asking.has(peer) || this.#answering.has(peer)) return Promise.resolve(false)
+    const before = this.#waiting.get(peer)
+    if (before !== undefined) return before.done
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    this.#waiting.set(peer, { done: promise, resolve, put: 0, from: 0 })
+    this.#next()
+    return promise
+  }
+
+  /** Begins whatever has its turn. */
+  #next(): void {
+    const now = performance.now()
+    for (const [peer, waiting] of this.#waiting) {
+      if (!this.#asking.free(now)) break
+      if (waiting.from > now) continue
+      this.#waiting.delete(peer)
+      void this.#ask(peer, waiting)
+    }
+    // What nothing ends in time is looked at again; so is what waits for its moment.
+    if (this.#waiting.size === 0 || this.#looking) return
+    this.#looking = true
+    this.#after(laterMs, () => {
+      this.#looking = false
+      this.#next()
+    })
+  }
+
+  async #ask(peer: string, waiting: Waiting): Promise<void> {
+    this.#asking.begin(peer, performance.now())
+    const said = await this.#exchange(peer)
+    this.#asking.end(peer, performance.now())
+    if (said === 'later' && waiting.put < laterTimes && !this.#stopped) {
+      const wait = laterMs * 2 ** waiting.put * (1 + this.#options.random())
+      this.#waiting.set(peer, { ...waiting, put: waiting.put + 1, from: performance.now() + wait })
+    } else waiting.resolve(said === 'done')
+    this.#next()
+  }
+
+  async #exchange(peer: string): Promise<'done' | 'later' | 'failed'> {
     const { host, side, admitted, log, count } = this.#options
-    if (this.#stopped || !admitted(peer) || this.#busy.has(peer) || this.#answering.has(peer)) return false
-    const connection = connectionTo(host, peer)
-    if (connection === undefined) return false
-    this.#busy.add(peer)
+    const connection = admitted(peer) ? connectionTo(host, peer) : undefined
+    if (connection === undefined) return 'failed'
     try {
+      let later = false
+      const session = initiate(side, () => {
+        later = true
+      })
       const signal = AbortSignal.timeout(this.#options.timing.exchange)
-      const stream = await connection.newStream(protocols.sync, { signal })
-      await this.#run(stream, initiate(side), peer, signal)
-      return true
+      const stream = await connection.newStream(protocols.sync, { signal, runOnLimitedConnection: true })
+      await this.#run(stream, session, peer, this.#asking, signal)
+      return later ? 'later' : 'done'
     } catch (error) {
       // A host that is only completing its joining does not sync yet.
-      if (error instanceof Error && error.name === 'UnsupportedProtocolError') return false
+      if (error instanceof Error && error.name === 'UnsupportedProtocolError') return 'failed'
       count('sync-failed')
       log.info(`sync with ${peer}: ${because(error)}`)
-      return false
-    } finally {
-      this.#busy.delete(peer)
+      return 'failed'
     }
   }
 
@@ -122,22 +181,32 @@ export class Synchroniser {
       return
     }
     // Two that begin at once would send everything twice: the lower PeerId's turn goes on.
-    if (this.#answering.size >= limits.syncStreams || (this.#busy.has(peer) && self < peer)) {
-      await this.#run(stream, postpone(), peer, AbortSignal.timeout(timing.hello)).catch(() => undefined)
+    const put = (this.#asking.has(peer) && self < peer) || this.#answering.has(peer)
+    if (put || !this.#answering.free(performance.now())) {
+      const signal = AbortSignal.timeout(timing.hello)
+      await this.#run(stream, postpone(side), peer, undefined, signal).catch(() => undefined)
       return
     }
-    this.#answering.add(peer)
+    this.#answering.begin(peer, performance.now())
     try {
-      await this.#run(stream, respond(side), peer, AbortSignal.timeout(timing.exchange))
+      const signal = AbortSignal.timeout(timing.exchange)
+      await this.#run(stream, respond(side), peer, this.#answering, signal)
     } catch (error) {
       count('sync-failed')
       log.info(`sync of ${peer}: ${because(error)}`)
     } finally {
-      this.#answering.delete(peer)
+      this.#answering.end(peer, performance.now())
     }
   }
 
-  async #run(stream: Stream, session: Session, peer: string, signal: AbortSignal): Promise<void> {
+  async #run(
+    stream: Stream,
+    session: Session,
+    peer: string,
+    turns: Turns | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const stir = () => turns?.stir(peer, performance.now())
     const duplex = messageStreamToDuplex(stream)
     const before = this.#options.taken()
     const cut = () => stream.abort(new Error('the sync took too long'))
@@ -148,7 +217,10 @@ export class Synchroniser {
         duplex,
         (source) => lp.decode(source, { maxDataLength: limits.syncMessageBytes }),
         async function* (source) {
-          for await (const message of source) yield message.subarray()
+          for await (const message of source) {
+            stir()
+            yield message.subarray()
+          }
         },
         async function* (source) {
           try {
@@ -159,7 +231,7 @@ export class Synchroniser {
             stream.abort(error instanceof Error ? error : new Error(String(error)))
           }
         },
-        (source) => this.#weigh(source),
+        (source) => this.#weigh(source, stir),
         lp.encode,
         duplex,
       )
@@ -172,10 +244,11 @@ export class Synchroniser {
     if (this.#options.taken() > before) this.#spread(peer)
   }
 
-  async *#weigh(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  async *#weigh(source: AsyncIterable<Uint8Array>, stir: () => void): AsyncGenerator<Uint8Array> {
     for await (const message of source) {
       this.bytesSent += message.length
       yield message
+      stir()
     }
   }
 

@@ -41,6 +41,7 @@ function linked() {
     messages: { level: 3, say: (_level, line) => void said.push(line), close: () => {} },
     publish: (open) => Promise.resolve(void published.push(open.length)),
     onChange: () => {},
+    onResolved: () => {},
     journal: (entry) => void journal.push(structuredClone(entry)),
     tolerated: (incident) => tolerances.tolerated(incident, state.now),
   })

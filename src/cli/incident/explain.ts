@@ -1,10 +1,9 @@
 /** `lymph incident explain`: why it is one, what was near, and what was done about it. */
 import { Command } from 'commander'
 import type { ExplainedPair, Explanation, Incident } from '#incidents'
-import type { Abi } from '#syscalls'
 import { contextOf, print, printJson } from '../context.ts'
 import { ago, compact, moment, plain } from '../format.ts'
-import { callNames } from '../pairs.ts'
+import { windowText } from '../pairs.ts'
 import { facts } from '../table.ts'
 
 const pairsShown = 40
@@ -80,17 +79,11 @@ function measures(incident: Incident): string {
   return named.map(([name, value]) => `, ${name} ${Number((value as number).toPrecision(4))}`).join('')
 }
 
-interface Shown {
-  calls?: number[]
-}
-
-/** The calls of the windows that were kept, newest last. */
-function windowsOf(incident: Incident): string[] {
-  const { windows } = incident as Incident & { windows?: Shown[] }
-  if (!Array.isArray(windows) || windows.length === 0) return []
-  const name = callNames(incident.abi as Abi)
-  const shown = windows.filter(({ calls }) => Array.isArray(calls))
-  return ['', 'Windows:', ...shown.map(({ calls = [] }) => `  ${calls.map(name).join(' ')}`)]
+/** The windows that spoke. Records of before units were judged have none. */
+function windowsOf(incident: Partial<Pick<Incident, 'windows'>>): string[] {
+  const { windows = [] } = incident
+  if (windows.length === 0) return []
+  return ['', 'Windows that spoke:', ...windows.map((window) => `  ${windowText(window)}`)]
 }
 
 function recordText(record: Explanation['history'][number]): string {

@@ -9,6 +9,7 @@ import {
   type JournalHead,
   type JournalLimits,
   JournalWriter,
+  unjudged,
 } from '#incidents'
 
 export function temporary(name: string): { folder: string; [Symbol.dispose]: () => void } {
@@ -34,6 +35,7 @@ export const incident = (more: Partial<Incident> = {}): Incident => ({
   ...{ severity: 'incident', anomalous: 12, maxLfc: 9, pairsCut: 0, pids: [17], state: 'open' },
   pairs: [{ current: 59, previous: 41, distance: 2 }],
   ...{ firstSeen: 1_790_000_000_000, lastSeen: 1_790_000_001_000 },
+  ...unjudged(),
   ...more,
 })
 
