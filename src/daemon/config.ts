@@ -45,7 +45,7 @@ const schema = z.strictObject({
   fleet: z
     .strictObject({
       adopt: z.enum(['off', 'ask', 'auto']).default('ask'),
-      familiar: z.enum(['tell', 'quiet']).default('tell'),
+      familiar: z.enum(['tell', 'quiet', 'learn']).default('tell'),
       private: z.array(z.string().startsWith('/', 'a full path')).default([]),
     })
     .default({ adopt: 'ask', familiar: 'tell', private: [] }),
@@ -59,8 +59,11 @@ export type MeshWays = Required<Pick<OpenOptions, 'relay' | 'mdns'>>
 export interface FleetConfig {
   /** Of a binary new to this host: nothing, a notice that the fleet knows it, or its profile taken over at once. */
   adopt: 'off' | 'ask' | 'auto'
-  /** Whether the mesh is told of incidents all of whose pairs the fleet knows, or that another host's explains. */
-  familiar: 'tell' | 'quiet'
+  /**
+   * Whether the mesh is told of incidents all of whose pairs the fleet knows, or that another host's explains; `learn`:
+   * it is not, and such pairs become normal here, marked as taken over.
+   */
+  familiar: 'tell' | 'quiet' | 'learn'
   /** Paths of which nothing is announced, given or answered. */
   private: string[]
 }

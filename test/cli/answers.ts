@@ -103,6 +103,7 @@ export const judgedIncident: IncidentLine = {
 export const warning: WarningLine = {
   host: 'web-2',
   peer: '12D3KooWabc',
+  about: 'binary',
   kind: 'ph_sequence_anomaly',
   subject: '/usr/bin/less',
   sha256: incident.sha256,
@@ -116,4 +117,5 @@ export const warning: WarningLine = {
   expires: incident.lastSeen,
   state: 'standing',
   corroborated: 0,
+  corroboratedBy: [],
 }
