@@ -70,7 +70,10 @@ function columns(now: number): Column<IncidentLine>[] {
     { head: 'PAIRS', cell: (i) => i.pairs.length + (i.pairsCut ?? 0), right: true },
     {
       head: 'KNOWN',
-      cell: ({ familiarity }) => (familiarity ? `${familiarity.known}/${familiarity.asked}` : '-'),
+      cell: ({ familiarity }) =>
+        familiarity && familiarity.verdict !== 'not-asked-enough'
+          ? `${familiarity.known}/${familiarity.asked}`
+          : '-',
       style: ({ familiarity }) => (familiarity?.verdict === 'familiar' ? 'green' : undefined),
       right: true,
     },
