@@ -7,7 +7,14 @@
  */
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { chanceInSample, outlierReport, outlierReportText, type PairAnswer, quorumFor, UNKNOWN } from '#fleet'
+import {
+  askDefaults,
+  COMPARED_LEAST,
+  chanceInSample,
+  outlierReport,
+  outlierReportText,
+  quorumFor,
+} from '#fleet'
 import {
   adoptionRow,
   adoptionRows,
@@ -16,10 +23,9 @@ import {
   poisoned,
   poisonRows,
 } from './fleet/adoption.ts'
-import { replayAsking } from './fleet/asking.ts'
 import { askRow, askTableText, probesOf, rules, upgradePages } from './fleet/asking-table.ts'
-import { byHost, draw, learned, mean, random, table, to } from './fleet/fleet.ts'
-import { colluding, liarFigures, noToAll, unprepared, yesToAll, yesToHalf } from './fleet/liars.ts'
+import { byHost, learned, table } from './fleet/fleet.ts'
+import { liarTables } from './fleet/liars-table.ts'
 import { outlierRow, outlierTable, outlierTableText, recorded, severalVictims } from './fleet/outliers.ts'
 import { fhids, pretendFleet } from './fleet/pretend.ts'
 import { type HostProcess, hostProcesses, lprcp, mitHosts, processes } from './fleet/traces.ts'
@@ -51,6 +57,13 @@ if (values.attack) for await (const { calls } of processes(values.attack, 'i386'
 say(
   `${all.length} processes of ${hosts.size} hosts in ${((all.at(-1)!.time - all[0]!.time) / 86_400_000).toFixed(1)} days, ${attack.length} attack processes; seeds ${seeds.join(', ')}; in brackets or apart the recipe's figures`,
 )
+const able = [...hosts.values()].filter(({ length }) => length > askDefaults.ownProcesses).length
+if (hosts.size < COMPARED_LEAST || able === 0) {
+  console.error(
+    `${place}: ${hosts.size} hosts, ${able} of them with more than ${askDefaults.ownProcesses} processes: ${COMPARED_LEAST} hosts and one such are needed for a replay`,
+  )
+  process.exit(2)
+}
 const result: Record<string, unknown> = { bench: 'fleet', hosts: hosts.size, processes: all.length, seeds }
 
 /** Sizes that are pinned: union of pairs, smallest and largest profile, pairs that one host alone has. */
@@ -199,87 +212,7 @@ if (wanted('quorum')) {
   result.quorum = rows
 }
 
-if (wanted('liars')) {
-  const rounds = 400
-  const base = { window: 6, seed: 1, rounds }
-  const grid = [1, 3, 6, 11].map((liars) => ({
-    liars,
-    kept: [1, 2, 3, 5].map(
-      (quorum) =>
-        liarFigures(hosts, attack, colluding, liars, {
-          ...base,
-          digests: false,
-          settings: { peers: 15, quorum, peerProcesses: 1 },
-        }).kept,
-    ),
-  }))
-  const theirs: Record<number, string> = {
-    1: '.65 1.00 1.00 1.00',
-    3: '.35 .81 .98 1.00',
-    6: '.15 .51 .83 1.00',
-    11: '.04 .22 .52 .95',
-  }
-  say('\nattacks still unfamiliar with so many liars of 56, N=15, no digests held, all 55 others asked')
-  say(
-    table(
-      ['liars', 'k=1', '2', '3', '5', "recipe's"],
-      grid.map(({ liars, kept }) => [liars, ...kept.map((one) => one.toFixed(2)), theirs[liars]!]),
-    ),
-  )
-  const named = [yesToAll, yesToHalf, unprepared, colluding, noToAll].flatMap((adversary) =>
-    [3, 11].flatMap((liars) =>
-      [
-        [15, 3],
-        [25, 4],
-        [55, 4],
-      ].map(([peers, quorum]) =>
-        liarFigures(hosts, attack, adversary, liars, {
-          ...base,
-          rounds: 200,
-          digests: true,
-          settings: { peers: peers!, quorum: quorum!, peerProcesses: 1 },
-        }),
-      ),
-    ),
-  )
-  say('the same with digests: screening, 8 decoys, contradiction')
-  say(
-    table(
-      ['adversary', 'liars', 'N, k', 'kept', 'liars caught', 'honest accused', 'screened'],
-      named.map((row) => [
-        row.adversary,
-        row.liars,
-        `${row.peers}, ${row.quorum}`,
-        row.kept.toFixed(2),
-        row.caught.toFixed(2),
-        row.accused,
-        row.screened.toFixed(2),
-      ]),
-    ),
-  )
-  const deniers = new Set(draw([...hosts.keys()], 17, random(1)))
-  const denied = seeds.map((seed) =>
-    [
-      undefined,
-      (peer: string, _: readonly number[], word: PairAnswer[]) =>
-        deniers.has(peer) ? word.map((): PairAnswer => UNKNOWN) : word,
-    ].map(
-      (lie) =>
-        replayAsking(all, {
-          window: 6,
-          seed,
-          unguarded: true,
-          settings: { peers: 15, quorum: 3 },
-          ...(lie ? { lie } : {}),
-        }).incidents,
-    ),
-  )
-  const noes = [0, 1].map((i) => to(2, mean(denied.map((row) => row[i]!))))
-  say(
-    `17 of 56 hosts say no to all: incidents a host ${noes[0]} -> ${noes[1]} at N=15, k=3; recipe 1.23 -> 1.52`,
-  )
-  result.liars = { grid, named, noes }
-}
+if (wanted('liars')) result.liars = liarTables(hosts, all, attack, seeds, say)
 
 if (wanted('fhids') && !values.hosts && existsSync(mitHosts)) {
   const rows: unknown[] = []

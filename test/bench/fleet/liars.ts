@@ -76,6 +76,8 @@ export interface LiarFigures {
   /** Share of the liars asked whose word was found out, and honest peers accused. */
   caught: number
   accused: number
+  /** Liars that were asked at all, over all rounds. */
+  asked: number
   /** Questions that the digests alone decided. */
   screened: number
   rounds: number
@@ -148,6 +150,7 @@ export function liarFigures(
     kept: to(3, share(kept)),
     caught: figures.asked === 0 ? 0 : to(3, figures.caught / figures.asked),
     accused: figures.accused,
+    asked: figures.asked,
     screened: to(3, figures.screened / options.rounds),
     rounds: options.rounds,
   }

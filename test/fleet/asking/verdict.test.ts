@@ -8,6 +8,7 @@ import {
   KNOWN,
   NOT_VOUCHED,
   type PairAnswer,
+  planFor,
   quorumFor,
   UNKNOWN,
   verdictOf,
@@ -92,6 +93,10 @@ test('k is the smallest with a chance of at most 4 % at 5 % liars: 3 of 15, 4 of
   assert.equal(quorumFor(1000, 25), 4)
   assert.equal(quorumFor(55, 55), 4)
   assert.equal(quorumFor(8, 8), 2)
+  assert.deepEqual(
+    [10, 40, 41, 63, 1000].map((candidates) => planFor(candidates).quorum),
+    [3, 3, 4, 4, 4],
+  )
 })
 
 test('whom to ask: distinct, at most five of one tag, everybody as likely', () => {
@@ -102,7 +107,7 @@ test('whom to ask: distinct, at most five of one tag, everybody as likely', () =
   }))
   const counts = new Map<string, number>()
   for (let i = 0; i < 2000; i++) {
-    const drawn = drawPeers(peers, askDefaults, next)
+    const drawn = drawPeers(peers, { ...askDefaults, peers: 15 }, next)
     assert.equal(new Set(drawn).size, 15)
     assert.equal(drawn.filter(({ tag }) => tag).length, 5)
     for (const { peer } of drawn) counts.set(peer, (counts.get(peer) ?? 0) + 1)
