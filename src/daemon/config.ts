@@ -39,6 +39,9 @@ const schema = z.strictObject({
       mdns: z.boolean().default(false),
     })
     .prefault({}),
+  detector: z
+    .strictObject({ interpreters: z.array(z.string().startsWith('/', 'a full path')).max(64).default([]) })
+    .default({ interpreters: [] }),
   fleet: z
     .strictObject({
       adopt: z.enum(['off', 'ask', 'auto']).default('ask'),
@@ -73,6 +76,8 @@ export interface Config {
   /** What makes a quorum of what other hosts say, and the subjects and SHA-256 about which nothing they say counts. */
   mesh: { quorum: QuorumRules; allow: string[]; ways: MeshWays }
   neverDelay: string[]
+  /** Programs of which each script has a profile of its own. */
+  interpreters: string[]
   fleet: FleetConfig
   environment: EnvironmentConfig
   agent: AgentConfig
@@ -131,6 +136,7 @@ export function readConfig(file = defaultConfigFile): Config {
     fleet,
     never_delay,
     environment,
+    detector,
     agent,
     tags,
   } = parsed.data
@@ -155,6 +161,7 @@ export function readConfig(file = defaultConfigFile): Config {
     settings,
     quietMs: quiet * 1000,
     neverDelay: never_delay,
+    interpreters: detector.interpreters,
     fleet,
     environment,
     agent: agentConfig(agent),

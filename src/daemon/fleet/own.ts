@@ -16,7 +16,7 @@ import {
   type Transaction,
   WeekActivity,
 } from '#fleet'
-import { decodeProfile, encodeProfile, type ProfileRecord } from '#homeostasis'
+import { decodeProfile, encodeProfile, type ProfileRecord, sharedRecord } from '#homeostasis'
 import type { Repository } from '#store'
 import type { Abi } from '#syscalls'
 import { oneLine } from '../errors.ts'
@@ -137,9 +137,8 @@ export class OwnFleet implements OwnProfiles {
   /** The digest of a row, made from what is saved; undefined: the profile is no more. */
   async digestOf(row: OwnRow): Promise<Digest | undefined> {
     const saved = await this.#ports.saves.find({ ...row, binary: row.path })
-    const marked = saved && this.marked(saved.record)
-    const digest =
-      marked && this.#made(marked, marked === saved.record ? saved.stored.file : encodeProfile(marked))
+    const shared = saved && this.#shared(saved.record)
+    const digest = shared && this.#made(shared, encodeProfile(shared))
     if (digest) this.#remember(digest)
     return digest
   }
@@ -151,9 +150,14 @@ export class OwnFleet implements OwnProfiles {
     const file = await this.#ports.host.operator.body(query)
     const record = file && decodeProfile(file)
     if (!record || this.#ports.hidden.includes(record.key.binary)) return undefined
-    const marked = this.marked(record)
-    const given = marked === record ? file : encodeProfile(marked)
-    return { digest: this.#made(marked, given), file: given }
+    const shared = this.#shared(record)
+    const given = encodeProfile(shared)
+    return { digest: this.#made(shared, given), file: given }
+  }
+
+  /** What other hosts may have of it: adopted pairs marked, of its judgement the counts alone. */
+  #shared(record: ProfileRecord): ProfileRecord {
+    return sharedRecord(this.marked(record))
   }
 
   #made(record: ProfileRecord, file: Uint8Array): Digest {
