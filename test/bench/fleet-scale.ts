@@ -206,7 +206,7 @@ function trafficOf(hosts: number, next: () => number) {
   }
 }
 
-/** Bytes on the wire, a host: rows of 28, digests of 1 KiB, bodies of 3 KB (window 6), 15 % of the profiles changing a day. */
+/** Bytes on the wire, a host, everything told anew twice a day: rows of 28, digests of 1 KiB, bodies of 3 KB (window 6), 15 % of the profiles changing a day. */
 function exchanged(hosts: number) {
   const gossiped = hosts * P * 1024
   const rows = hosts * P * 28
@@ -214,7 +214,7 @@ function exchanged(hosts: number) {
   return {
     hosts,
     everywhereMB: to(0, gossiped / 1e6),
-    everywhereKBs: to(1, (3 * gossiped * 0.15) / 86_400 / 1000),
+    everywhereKBs: to(1, (3 * gossiped * (2 + 0.15)) / 86_400 / 1000),
     inventoryMB: to(0, rows / 1e6),
     inventoryKBs: to(2, (3 * rows * (2 + 0.15)) / 86_400 / 1000),
     pulledMB: to(0, digests / 1e6),
