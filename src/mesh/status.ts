@@ -43,6 +43,7 @@ export function gaugesOf(parts: Gauged): Record<string, number> {
     banned: manners.count(now),
     askers: questions.size,
     syncs: synchroniser.running,
+    syncsWaiting: synchroniser.waiting,
     syncBytesSent: synchroniser.bytesSent,
   }
 }
