@@ -26,8 +26,12 @@ below.dashboard = below.cli
 const owners: [pattern: RegExp, where: RegExp][] = [
   [/^(libp2p$|@libp2p\/|@chainsafe\/|@multiformats\/|multiformats|it-|xsalsa20$)/, /^src\/mesh\//],
   [/^(level|classic-level|abstract-level)$/, /^src\/store\//],
-  [/^koffi$/, /^src\/sensor\/kernel\//],
+  [/^koffi$/, /^src\/(sensor\/kernel\/|agent\/host\/pidfd\.ts|agent\/leases\/fanotify\.ts)/],
 ]
+
+/** The agent runs as root and has no network: its daemon is handed to it. The gate's pipe to `up` is a socket. */
+const agentMayNotLoad = /^node:(net|http|https|http2|tls|dgram|dns)/
+const pipes = ['src/agent/leases/main.ts', 'src/agent/leases/gate.ts']
 
 /** The sensor process runs as root: what it loads must be small enough to read. */
 const kernelSensorMayLoad = /^(node:|koffi$|#syscalls$|\.)/
@@ -59,6 +63,8 @@ for (const file of globSync('src/**/*.ts').sort()) {
       for (const [pattern, where] of owners)
         if (pattern.test(name) && !where.test(file)) say(`this package belongs to ${where.source}`)
     }
+    if (room === 'agent' && agentMayNotLoad.test(name) && !pipes.includes(file))
+      say('the agent has no network')
     if (file.startsWith('src/sensor/kernel/') && !kernelSensorMayLoad.test(name))
       say('the sensor process loads only src/sensor, #syscalls and koffi')
   }

@@ -8,6 +8,8 @@ export interface HostFacts {
   hostname: string
   /** The text of /etc/os-release; '' where there is none. */
   osRelease: string
+  /** What the fleet calls this host beside its name: the config's `tags`. */
+  tags?: readonly string[]
 }
 
 /** What an os-release file says (os-release(5)): `NAME=value` lines, quoted as a shell has it. */
@@ -36,6 +38,7 @@ export function hostClasses(facts: HostFacts): string[] {
     short,
     id,
     ...(os.get('ID_LIKE') ?? '').split(/\s+/),
+    ...(facts.tags ?? []),
   ]
   if (id && version) {
     // debian_12 and ubuntu_24 beside ubuntu_24_04: policies are written for either.

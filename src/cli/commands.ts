@@ -31,6 +31,8 @@ export const entries: readonly Entry[] = [
     env: 'what the host measures of itself, and what is normal for each time of the week',
     trace: 'learn from and score recorded traces',
     incident: 'anomalies of one binary, grouped until quiet',
+    agent: 'act on what holds, as the policy says; see what was done; take it back',
+    policy: 'check, explain and import policies',
   }),
   ...group('Other hosts:', {
     mesh: 'found a mesh, invite and join, see its members',

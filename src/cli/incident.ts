@@ -1,8 +1,13 @@
 /** `lymph incident`: the anomalies of one binary, grouped until quiet. */
 import { Command } from 'commander'
+import { type Familiarity, partText } from '#incidents'
 import { contextOf, print, printJson } from './context.ts'
 import { ago, compact, moment, shortHash } from './format.ts'
-import { pairLines } from './pairs.ts'
+import { explainCommand } from './incident/explain.ts'
+import { exportCommand } from './incident/export.ts'
+import { tolerancesCommand, tolerateCommand, untolerateCommand } from './incident/tolerate.ts'
+import { verifyCommand } from './incident/verify.ts'
+import { pairLines, windowText } from './pairs.ts'
 import type { IncidentLine } from './shapes.ts'
 import { type Column, facts, table } from './table.ts'
 
@@ -30,7 +35,7 @@ export function incidentCommand(): Command {
       const { api, json } = contextOf(command)
       const one = await api.get<IncidentLine>(`/incidents/${encodeURIComponent(id)}`)
       if (json) printJson(one)
-      else print(facts(incidentFacts(one)), '', ...unseen(one))
+      else print(facts(incidentFacts(one)), '', ...spoken(one), ...unseen(one))
     })
   incident
     .command('resolve')
@@ -45,6 +50,10 @@ export function incidentCommand(): Command {
       }
       if (json) printJson(answers)
     })
+  for (const command of [explainCommand, tolerateCommand, tolerancesCommand, untolerateCommand])
+    incident.addCommand(command())
+  incident.addCommand(exportCommand())
+  incident.addCommand(verifyCommand())
   return incident
 }
 
@@ -54,10 +63,17 @@ function columns(now: number): Column<IncidentLine>[] {
   return [
     { head: 'ID', cell: (i) => i.id },
     { head: 'SEVERITY', cell: (i) => i.severity, style: (i) => colours[i.severity] },
-    { head: 'STATE', cell: (i) => i.state },
+    { head: 'STATE', cell: (i) => (i.tolerated ? 'tolerated' : i.state) },
     { head: 'CALLS', cell: (i) => compact(i.anomalous), right: true },
     { head: 'LFC', cell: (i) => i.maxLfc, right: true },
+    { head: 'BITS', cell: (i) => i.bits?.toFixed(1) ?? '-', right: true },
     { head: 'PAIRS', cell: (i) => i.pairs.length + (i.pairsCut ?? 0), right: true },
+    {
+      head: 'KNOWN',
+      cell: ({ familiarity }) => (familiarity ? `${familiarity.known}/${familiarity.asked}` : '-'),
+      style: ({ familiarity }) => (familiarity?.verdict === 'familiar' ? 'green' : undefined),
+      right: true,
+    },
     { head: 'FIRST', cell: (i) => moment(i.firstSeen) },
     { head: 'LAST', cell: (i) => ago(i.lastSeen, now), right: true },
     { head: 'BINARY', cell: (i) => i.binary, shrink: true },
@@ -77,10 +93,28 @@ function incidentFacts(one: IncidentLine): [string, string | number][] {
     ['first seen', moment(one.firstSeen)],
     ['last seen', moment(one.lastSeen)],
   ]
+  if (one.bits !== null && one.bits !== undefined) {
+    const parts = (one.parts ?? []).map(partText).join(', ')
+    facts.push(['surprise', `${one.bits.toFixed(1)} bits: ${parts} (m ${one.m}, q ${one.q})`])
+    if (one.edge) facts.push(['started first', `${one.edge.started} by ${one.edge.parent}`])
+  }
   if (one.pids?.length) facts.push(['processes', one.pids.join(' ')])
-  if (one.familiarity)
-    facts.push(['elsewhere', `${one.familiarity.known} of ${one.familiarity.asked} hosts know it`])
+  if (one.familiarity) facts.push(['elsewhere', elsewhere(one.familiarity)])
   return facts
+}
+
+function elsewhere({ known, asked, verdict, unfamiliar, wave, liars }: Familiarity): string {
+  if (verdict === 'not-asked-enough') return `${asked} hosts have a say, too few`
+  const lines = [`${known} of ${asked} hosts know it`]
+  if (verdict === 'unfamiliar') lines.push(`${unfamiliar.length} pairs are known to too few`)
+  if (wave) lines.push(`part of what ${wave.host} told of first`)
+  if (liars) lines.push(`not counted, since their digests deny what they said: ${liars.join(' ')}`)
+  return lines.join('; ')
+}
+
+function spoken({ windows = [] }: IncidentLine): string[] {
+  if (windows.length === 0) return []
+  return ['windows that spoke:', ...windows.map((window) => `  ${windowText(window)}`), '']
 }
 
 function unseen(one: IncidentLine): string[] {

@@ -185,8 +185,18 @@ function memberColumns(now: number): Column<MemberLine>[] {
     { head: 'SKEW', cell: (m) => duration(m.skewMs), right: true },
     { head: 'CERTIFICATE UNTIL', cell: (m) => moment(m.certificateExpires) },
     { head: 'VERSION', cell: (m) => m.version },
+    { head: 'REFUSED', cell: (m) => refusedText(m.refused), style: () => 'yellow' },
     { head: 'PEER', cell: (m) => m.peer, shrink: true },
   ]
+}
+
+/** What this host did not believe of what the member said. */
+function refusedText(refused: Record<string, number> = {}): string {
+  return (
+    Object.entries(refused)
+      .map(([why, count]) => `${why}: ${count}`)
+      .join(', ') || '-'
+  )
 }
 
 const pongColumns: Column<Pong>[] = [

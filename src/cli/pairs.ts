@@ -1,5 +1,6 @@
 /** Pairs by the names of their calls, as a person reads them. */
 import { EMPTY, OUT_OF_RANGE, type Pair } from '#homeostasis'
+import type { IncidentWindow } from '#incidents'
 import { type Abi, callName } from '#syscalls'
 
 export function callNames(abi: Abi): (call: number) => string {
@@ -30,4 +31,9 @@ export function pairLines(pairs: readonly Pair[], abi: Abi | undefined, indent =
     )
     return `${indent}${name(current)} after ${parts.join(' ')}`
   })
+}
+
+/** A window that spoke, by the names of its calls. */
+export function windowText({ part, call, calls }: IncidentWindow): string {
+  return `${part.toUpperCase()} at call ${call}: ${calls.join(' ')}`
 }

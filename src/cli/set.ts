@@ -1,9 +1,9 @@
 /** `lymph set`: pH-admin's variables. The daemon knows them, their bounds and units; it says what is wrong with a value. */
 import { Command } from 'commander'
+import { nearest } from '#classes'
 import { contextOf, print, printJson } from './context.ts'
 import { duration, parseDuration } from './duration.ts'
 import { CommandError } from './errors.ts'
-import { nearest } from './nearest.ts'
 import { facts } from './table.ts'
 
 type Settings = Record<string, string | number>

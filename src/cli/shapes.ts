@@ -54,7 +54,13 @@ export interface ClassLine {
   until: number
 }
 
-export type IncidentLine = Incident & { familiarity?: { known: number; asked: number } }
+type Judged = 'bits' | 'level' | 'parts' | 'windows' | 'edge' | 'm' | 'q' | 'units' | 'ordinals'
+
+export type IncidentLine = Omit<Incident, Judged> &
+  Partial<Pick<Incident, Judged>> & {
+    /** Id of the tolerance that excuses it now. */
+    tolerated?: string
+  }
 
 export type WarningLine = Warning
 
@@ -62,7 +68,10 @@ export type MemberLine = Pick<
   Member,
   'name' | 'peer' | 'state' | 'lastHeard' | 'certificateExpires' | 'version' | 'skewMs'
 > &
-  Partial<Pick<Member, 'connected' | 'addresses'>>
+  Partial<Pick<Member, 'connected' | 'addresses'>> & {
+    /** What this host refused of what the member said, by reason. */
+    refused?: Record<string, number>
+  }
 
 export type MeshLine = MeshStatus
 

@@ -4,8 +4,11 @@ import { createAdaptorServer } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { stream } from 'hono/streaming'
 import { z } from 'zod'
+import { agentRoutes } from './agent/routes.ts'
 import { DaemonError, exitOf, oneLine } from './errors.ts'
+import { fleetRoutes } from './fleet-routes.ts'
 import type { Host } from './host.ts'
+import { incidentRoutes } from './incident-routes.ts'
 import { operatorRoutes } from './mesh-routes.ts'
 import { bodyAs } from './request.ts'
 import { namedSettings } from './settings.ts'
@@ -79,8 +82,11 @@ export function buildApi(host: Host): Hono {
     ),
   )
   localRoutes(api, host)
+  incidentRoutes(api, host)
   meshRoutes(api, host)
   operatorRoutes(api, host.mesh)
+  fleetRoutes(api, host.fleet)
+  agentRoutes(api, host.agent)
   return api
 }
 
@@ -123,14 +129,6 @@ function localRoutes(api: Hono, host: Host): void {
     return c.json(await host.set(key, value))
   })
   api.get('/classes', (c) => c.json(host.classList()))
-  api.get('/incidents', (c) => c.json(host.incidents.book.list()))
-  api.get('/incidents/:id', (c) => {
-    const incident = host.incidents.book.get(c.req.param('id'))
-    if (!incident)
-      throw new DaemonError(`no incident is called "${c.req.param('id')}": see lymph incident list`)
-    return c.json(incident)
-  })
-  api.post('/incidents/:id/resolve', (c) => c.json(host.incidents.resolve(c.req.param('id'))))
   api.get('/environment', (c) => c.json(environmentOf(host).rows()))
   api.get('/environment/week', (c) => c.json(environmentOf(host).week(c.req.query('name') ?? '')))
   api.get('/environment/reports', (c) => c.json(environmentOf(host).reports()))
@@ -174,17 +172,11 @@ function meshRoutes(api: Hono, host: Host): void {
     return c.json(await host.entry.join(token, name))
   })
   api.post('/mesh/ping', async (c) => c.json(await host.entry.ping((await bodyAs(c, shapes.ping)).hosts)))
-  api.get('/mesh/members', (c) => c.json(host.mesh.mesh.members()))
+  api.get('/mesh/members', (c) => c.json(host.mesh.memberLines()))
   api.get('/mesh/status', (c) => c.json(host.mesh.mesh.status()))
   api.post('/mesh/leave', async (c) => {
     await host.mesh.leave()
     return c.json({ left: true })
-  })
-  api.get('/fleet/binaries', (c) => c.json(host.fleet.binaries()))
-  api.get('/fleet/compare', async (c) => {
-    const binary = c.req.query('binary')
-    if (!binary) throw new DaemonError('binary is missing')
-    return c.json(await host.fleet.compare(binary, c.req.queries('host') ?? []))
   })
 }
 

@@ -3,9 +3,13 @@ import { readFileSync } from 'node:fs'
 import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import type { QuorumRules } from '#incidents'
+import type { OpenOptions } from '#mesh'
+import { type AgentConfig, agentConfig, agentSchema } from './agent-config.ts'
 import { type EnvironmentConfig, environmentSchema } from './environment-config.ts'
 import { DaemonError, oneLine } from './errors.ts'
 import { type DaemonSettings, initialSettings, parseSeconds, parseSetting } from './settings.ts'
+
+const choice = z.enum(['yes', 'no', 'auto']).default('auto')
 
 const schema = z.strictObject({
   listen: z
@@ -20,15 +24,43 @@ const schema = z.strictObject({
     .strictObject({ quiet: z.union([z.string(), z.number()]).default('10m') })
     .default({ quiet: '10m' }),
   environment: environmentSchema,
+  agent: agentSchema,
+  tags: z
+    .array(z.string().regex(/^[A-Za-z0-9_]{1,64}$/, 'letters, digits and _, at most 64'))
+    .max(64)
+    .default([]),
   mesh: z
     .strictObject({
       quorum: z.union([z.literal('third'), z.int().min(2)]).default('third'),
       window: z.union([z.string(), z.number()]).default('1h'),
       allow: z.array(z.string()).default([]),
+      relay: choice,
+      reachable: choice,
+      mdns: z.boolean().default(false),
     })
-    .default({ quorum: 'third', window: '1h', allow: [] }),
+    .prefault({}),
+  fleet: z
+    .strictObject({
+      adopt: z.enum(['off', 'ask', 'auto']).default('ask'),
+      familiar: z.enum(['tell', 'quiet']).default('tell'),
+      private: z.array(z.string().startsWith('/', 'a full path')).default([]),
+    })
+    .default({ adopt: 'ask', familiar: 'tell', private: [] }),
   never_delay: z.array(z.string().startsWith('/', 'a full path')).default([]),
 })
+
+/** How this host is on the mesh: does it carry connections of others, can it be dialled itself, does it look around. */
+export type MeshWays = Required<Pick<OpenOptions, 'relay' | 'mdns'>>
+
+/** What other hosts' profiles are good for here. */
+export interface FleetConfig {
+  /** Of a binary new to this host: nothing, a notice that the fleet knows it, or its profile taken over at once. */
+  adopt: 'off' | 'ask' | 'auto'
+  /** Whether the mesh is told of incidents all of whose pairs the fleet knows, or that another host's explains. */
+  familiar: 'tell' | 'quiet'
+  /** Paths of which nothing is announced, given or answered. */
+  private: string[]
+}
 
 export interface Config {
   listen: string[]
@@ -36,9 +68,13 @@ export interface Config {
   settings: DaemonSettings
   quietMs: number
   /** What makes a quorum of what other hosts say, and the subjects and SHA-256 about which nothing they say counts. */
-  mesh: { quorum: QuorumRules; allow: string[] }
+  mesh: { quorum: QuorumRules; allow: string[]; ways: MeshWays }
   neverDelay: string[]
+  fleet: FleetConfig
   environment: EnvironmentConfig
+  agent: AgentConfig
+  /** What the fleet calls this host: classes of the agent. */
+  tags: string[]
 }
 
 export const defaultConfigFile = new URL('../../config/lymph.yaml', import.meta.url).pathname
@@ -83,7 +119,18 @@ export function readConfig(file = defaultConfigFile): Config {
     const what = unknown === undefined ? issue.message : 'no such key'
     throw new DaemonError(`${place(path)}: ${path.join('.')}: ${what}: config/lymph.yaml shows what there is`)
   }
-  const { listen, host, settings: named, incidents, mesh, never_delay, environment } = parsed.data
+  const {
+    listen,
+    host,
+    settings: named,
+    incidents,
+    mesh,
+    fleet,
+    never_delay,
+    environment,
+    agent,
+    tags,
+  } = parsed.data
   const settings = initialSettings()
   for (const [name, value] of Object.entries(named)) {
     try {
@@ -105,7 +152,14 @@ export function readConfig(file = defaultConfigFile): Config {
     settings,
     quietMs: quiet * 1000,
     neverDelay: never_delay,
+    fleet,
     environment,
-    mesh: { quorum: { hosts: mesh.quorum, windowMs: window * 1000 }, allow: mesh.allow },
+    agent: agentConfig(agent),
+    tags,
+    mesh: {
+      quorum: { hosts: mesh.quorum, windowMs: window * 1000 },
+      allow: mesh.allow,
+      ways: { relay: { serves: mesh.relay, reachable: mesh.reachable }, mdns: mesh.mdns },
+    },
   }
 }

@@ -17,6 +17,8 @@ export interface DaemonChildOptions {
   sensed: boolean
   say: (line: string) => void
   onReady: () => void
+  /** It died, whatever comes next. */
+  onDied?: () => void
   /** It cannot go on, and another start would end the same way. */
   onFatal: (error: DaemonError) => void
 }
@@ -60,6 +62,7 @@ export function daemonChild(options: DaemonChildOptions): Child {
     // A line for the journal keeps its <priority> in front.
     onOutput: (line) => say(/^<[0-7]>|^daemon: /.test(line) ? line : `daemon: ${line}`),
     onDeath: async (how, _code, pauseMs) => {
+      options.onDied?.()
       if (over) return false
       // Unless the sensor's own end, which is under way, makes this one go on without it.
       if (!refused) say(`daemon ended (${how}): starting it again in ${pauseMs / 1000} s`)

@@ -13,9 +13,12 @@ import {
   type ProfileTables,
   tableFrom,
 } from '#homeostasis'
+import type { Incident } from '#incidents'
 import type { ProcessState, Sensor, SensorEvent, SensorTotals } from '#sensor'
 import { oneLine } from './errors.ts'
 import { messageOf, popcount } from './event-messages.ts'
+import { confirmUnits, type HeldPorts, tolerateUnits } from './held-units.ts'
+import { Judging, type UnitVerdict } from './judging.ts'
 import { LiveProfiles } from './live.ts'
 import type { Messages } from './messages.ts'
 import type { BinaryResponses } from './responses.ts'
@@ -34,6 +37,8 @@ export interface DetectorPorts {
   messages: Messages
   now: () => number
   onAnomaly: (event: AnomalyEvent, tracked: Tracked) => void
+  /** A process was judged. */
+  onJudged: (unit: UnitVerdict, tracked: Tracked) => void
   /** Every event, with the program it is about, for those who follow. */
   onEvent: (event: SensorEvent, binary: string | undefined) => void
 }
@@ -45,6 +50,7 @@ const saveEveryMs = 30_000
 export class Detector {
   readonly #ports: DetectorPorts
   readonly live: LiveProfiles
+  readonly judging: Judging
   readonly #saver: Saver
   #queue: Promise<void> = Promise.resolve()
   #saveTimer: NodeJS.Timeout | undefined
@@ -56,7 +62,8 @@ export class Detector {
   constructor(ports: DetectorPorts) {
     this.#ports = ports
     this.live = new LiveProfiles(ports.settings)
-    this.#saver = new Saver(ports, this.live)
+    this.judging = new Judging(ports)
+    this.#saver = new Saver(ports, this.live, this.judging)
   }
 
   async start(): Promise<void> {
@@ -108,12 +115,15 @@ export class Detector {
         tracked.file = event.file
         return this.#identified(tracked)
       case 'identity-failed':
+        await this.judging.begin(tracked, undefined, undefined)
         tracked.ready = true
         messages.say(4, `no identity of ${tracked.executable.path}: ${event.reason}; its profile is not kept`)
         return
       case 'file-changed':
         Object.assign(tracked, { file: event.file, since: now() })
         this.#emptied(tracked)
+        tracked.judged = undefined
+        await this.judging.forget(tracked, [tracked])
         messages.say(2, `${tracked.executable.path} was written over: its profile begins anew`)
         return
       case 'novelty':
@@ -132,6 +142,8 @@ export class Detector {
       case 'training-reset':
         Object.assign(tracked, { life: NEW_LIFE, pairs: 0, changed: true })
         return
+      case 'unit':
+        return this.judging.take(event, tracked, this.live.instances(tracked))
       case 'evicted':
         return this.#evicted(tracked, event.tables)
     }
@@ -140,7 +152,8 @@ export class Detector {
   async #appeared(event: Extract<SensorEvent, { type: 'profile' }>): Promise<void> {
     const { profile, executable, known, at } = event
     this.live.add(newTracked(profile, executable, known === true, at))
-    if (this.#ports.responses.said(executable.path) !== undefined)
+    // A sensor that outlived a daemon may still delay it for a lease that died with that one.
+    if (known || this.#ports.responses.differs(executable.path))
       await this.#ports.sensor.respond(profile, this.#ports.responses.unitMs(executable.path))
   }
 
@@ -160,6 +173,8 @@ export class Detector {
       await this.#restore(tracked, saved)
       messages.say(4, `read profile of ${key.binary}`)
     }
+    const sibling = this.live.instances(tracked).find((other) => other !== tracked && other.judged)
+    await this.judging.begin(tracked, saved?.record, sibling?.judged)
     if (saved || tracked.known) tracked.pairs = await this.#countPairs(tracked)
     tracked.ready = true
   }
@@ -183,10 +198,14 @@ export class Detector {
     const { sensor, saves, settings, now } = this.#ports
     const rest = this.live.instances(tracked).filter((other) => other !== tracked)
     this.live.delete(tracked)
+    this.judging.drop(tracked)
     if (!tracked.file) return
     const [heir] = rest.sort((a, b) => (a.borrowed ? 1 : 0) - (b.borrowed ? 1 : 0))
     if (!heir) {
-      await saves.put(tracked, recordFrom(tracked, tables, settings().window, now()))
+      await saves.put(tracked, {
+        ...recordFrom(tracked, tables, settings().window, now()),
+        ...this.judging.kept(tracked),
+      })
       return
     }
     await sensor.load(heir.id, handOver(tracked, tables, heir))
@@ -213,6 +232,7 @@ export class Detector {
     const counters = tracked.counters as NonNullable<Tracked['counters']>
     const step = lifeStep(tracked.life, counters, settings(), now())
     tracked.life = step.state
+    this.judging.settled(tracked)
     const transitions = [...step.transitions]
     if (step.startNormal !== undefined && (await sensor.act(tracked.id, 'normalize', step.startNormal))) {
       tracked.life = NEW_LIFE
@@ -246,12 +266,24 @@ export class Detector {
     await sensor.configure(sensorSettings(settings()))
     for (const tracked of this.live.list()) {
       await this.respond(tracked)
-      if (!windowChanged) continue
+      if (!windowChanged) {
+        await this.#judgedOrNot(tracked)
+        continue
+      }
       this.#emptied(tracked)
-      Object.assign(tracked, { known: false, ready: false })
+      Object.assign(tracked, { known: false, ready: false, judged: undefined })
     }
     if (windowChanged)
       for (const tracked of this.live.list()) if (tracked.file) await this.#identified(tracked)
+  }
+
+  /** The judgement was switched on or off: what it had is saved, and goes on from there. */
+  async #judgedOrNot(tracked: Tracked): Promise<void> {
+    if (this.judging.on === (tracked.judged !== undefined) || !tracked.ready) return
+    if (tracked.judged) {
+      if (tracked.file) await this.save(tracked)
+      this.judging.rest(tracked)
+    } else if (tracked.file) await this.#identified(tracked)
   }
 
   /** Tells the sensor what the response of its binary is now. */
@@ -260,14 +292,43 @@ export class Detector {
     await sensor.respond(tracked.id, responses.unitMs(tracked.executable.path))
   }
 
-  /** The sensor has other tables of it now (a verb, an import); saved at once where it can be. */
-  async changed(tracked: Tracked, life: Pick<Tracked, 'life' | 'since'>): Promise<void> {
+  /**
+   * The sensor has other tables of it now (a verb, an import); saved at once where it can be.
+   * @param forgotten what it learned is gone: what it was judged by goes too
+   */
+  async changed(tracked: Tracked, life: Pick<Tracked, 'life' | 'since'>, forgotten = false): Promise<void> {
     Object.assign(tracked, life)
+    if (forgotten) await this.judging.forget(tracked, this.live.instances(tracked))
     const tables = await this.#ports.sensor.tables(tracked.id)
     tracked.pairs = tableFrom(tables.rows, 'train').pairs
     tracked.changed = true
     if (tracked.counters) tracked.counters.normal = tables.normal
+    this.judging.settled(tracked)
     if (tracked.file) await this.save(tracked)
+  }
+
+  /** What it held is learned on the operator's word alone. False: nothing of it is here. */
+  confirm(incident: Incident): Promise<boolean> {
+    return this.#soon(() => confirmUnits(this.#held(), incident))
+  }
+
+  /** What it held is learned. */
+  tolerate(incident: Incident): Promise<boolean> {
+    return this.#soon(() => tolerateUnits(this.#held(), incident))
+  }
+
+  #held(): HeldPorts {
+    return { live: this.live, saves: this.#ports.saves, save: (tracked) => this.save(tracked) }
+  }
+
+  /** After what was told so far; what goes wrong is said. */
+  async #soon(job: () => Promise<boolean>): Promise<boolean> {
+    let done = false
+    this.#enqueue(async () => {
+      done = await job()
+    })
+    await this.#queue
+    return done
   }
 
   async processes(): Promise<(Omit<ProcessState, 'profile'> & { tracked: Tracked })[]> {

@@ -1,100 +1,107 @@
 /** This host's profiles and those of its peers: digests told, bodies given, binaries compared. */
-import { subjectOf } from '#classes'
-import {
-  binaries,
-  type Comparison,
-  compare,
-  type Digest,
-  type FleetBinary,
-  makeDigest,
-  type OwnProfiles,
-} from '#fleet'
-import { decodeProfile, type ProfileRecord, profileFileHash, tableInForce } from '#homeostasis'
-import type { Abi } from '#syscalls'
-import { DaemonError } from './errors.ts'
+import { binaries, type FileChange, type FleetBinary, type PackageManager, type SavedWeek } from '#fleet'
+import type { SensorEvent } from '#sensor'
+import type { Repository } from '#store'
+import type { FleetConfig } from './config.ts'
+import { oneLine } from './errors.ts'
+import { Answerer } from './fleet/answering.ts'
+import { Asking } from './fleet/asking.ts'
+import { FleetComparer, type FleetComparison } from './fleet/comparing.ts'
+import { OwnFleet } from './fleet/own.ts'
+import { Upgrades } from './fleet/upgrades.ts'
 import type { Host } from './host.ts'
 import type { ProfileSaves } from './saves.ts'
 
-/** What peers may have: the profile file as of now, with its digest. */
-export function ownProfiles(host: Host): OwnProfiles {
-  return {
-    find: async (query) => {
-      const file = await host.operator.body(query)
-      return file && { digest: digestOf(host, decodeProfile(file), file), file }
-    },
-  }
-}
-
-function digestOf(host: Host, record: ProfileRecord, file: Uint8Array): Digest {
-  const totals = host.detector?.totals
-  const lost = totals && totals.seen > 0 ? totals.lost / totals.seen : 0
-  return makeDigest(record, file, { lost, made: host.now() })
+export interface FleetPorts {
+  host: Host
+  saves: ProfileSaves
+  records: <Value>(kind: string) => Repository<string, Value>
+  say: (level: 1 | 2 | 3 | 4, line: string) => void
+  managers?: readonly PackageManager[] | undefined
+  config: FleetConfig
 }
 
 export class FleetLink {
-  readonly #host: Host
-  readonly #saves: ProfileSaves
-  readonly #complain: (line: string) => void
+  readonly #ports: FleetPorts
+  readonly own: OwnFleet
+  readonly upgrades: Upgrades
+  readonly answerer: Answerer
+  readonly asking: Asking
+  readonly #comparer: FleetComparer
+  #announcing: Promise<void> | undefined
 
-  constructor(host: Host, saves: ProfileSaves, complain: (line: string) => void) {
-    this.#host = host
-    this.#saves = saves
-    this.#complain = complain
+  constructor(ports: FleetPorts) {
+    const { host, saves, records, say, managers, config } = ports
+    this.#ports = ports
+    this.own = new OwnFleet({
+      ...{ host, saves, managers, hidden: config.private },
+      activity: records<SavedWeek>('activity'),
+      complain: (line) => say(1, line),
+      onTransaction: ({ manager, changed }) =>
+        say(4, `${manager} changed what is installed: ${changed.length} programs with a profile here`),
+    })
+    this.upgrades = new Upgrades({
+      ...{ host, saves, say },
+      own: this.own,
+      kept: records<FileChange>('changes'),
+    })
+    this.answerer = new Answerer({ host, own: this.own, hidden: config.private })
+    this.asking = new Asking({ host, own: this.own, config, say })
+    this.#comparer = new FleetComparer(host, this.own)
   }
 
-  /** Tells the mesh of what is saved; the exchange keeps its own rate. Call it every few seconds. */
-  async announce(): Promise<void> {
-    const { exchange } = this.#host.mesh
-    if (!exchange) return
-    const rows = [...this.#saves.rows.values()].filter(({ sha256 }) => sha256 !== '')
-    const bySubject = rows.map((row) => ({ ...row, binary: subjectOf(row.binary), path: row.binary }))
-    const { error } = await exchange.announce(bySubject, async (row) => {
-      const saved = await this.#saves.find({ ...row, binary: row.path })
-      return saved && digestOf(this.#host, saved.record, saved.stored.file)
+  async restore(): Promise<void> {
+    await this.own.restore()
+    await this.upgrades.restore()
+  }
+
+  /** Events of the sensor, in order, with the program they are about. */
+  event(event: SensorEvent): void {
+    if (event.type === 'identity' || event.type === 'file-changed')
+      void this.upgrades
+        .take(event)
+        .catch((error) => this.#ports.say(1, `a changed file was not looked at: ${oneLine(error)}`))
+  }
+
+  /** Call it every few seconds; each part keeps its own rate. */
+  keepHouse(): Promise<void> {
+    this.#announcing ??= this.#round().finally(() => {
+      this.#announcing = undefined
     })
-    if (error) this.#complain(`a digest was not published: ${error.message}; it is tried again`)
+    return this.#announcing
+  }
+
+  async #round(): Promise<void> {
+    try {
+      await this.own.keepHouse()
+      await this.own.look()
+      await this.upgrades.keepHouse()
+      await this.#announce()
+    } catch (error) {
+      this.#ports.say(1, `the fleet's round was not finished: ${oneLine(error)}; the next is in 5 s`)
+    }
+  }
+
+  /** Tells the mesh of what is saved; the exchange keeps its own rate. */
+  async #announce(): Promise<void> {
+    const { exchange } = this.#ports.host.mesh
+    if (!exchange) return
+    const { error } = await exchange.announce(this.own.rows(), (row) => this.own.digestOf(row))
+    if (error) this.#ports.say(1, `a digest was not published: ${error.message}; it is tried again`)
   }
 
   binaries(): FleetBinary[] {
-    const { mesh, meshName, since } = this.#host
-    const digests: Digest[] = [...this.#saves.rows.values()].map((row) => ({
-      ...row,
-      binary: subjectOf(row.binary),
-      sequences: 0,
-      since,
-      made: this.#host.now(),
-      lost: 0,
-      body: { sha256: profileFileHash(new Uint8Array()), bytes: 0 },
-    }))
-    return binaries(mesh.digests, { name: meshName, peer: mesh.peer, digests })
+    const { mesh, meshName } = this.#ports.host
+    const own = { name: meshName, peer: mesh.peer, digests: this.own.digests() }
+    return binaries(mesh.digests, own, this.own.sketchKey)
   }
 
-  /** Fetches the profiles of the hosts named, or of all that have the binary, and compares them with this host's. */
-  async compare(
-    binary: string,
-    names: string[],
-  ): Promise<Comparison & { abi?: Abi; refused: { name: string; reason: string }[] }> {
-    const { mesh, meshName, settings } = this.#host
-    if (!mesh.exchange) throw new DaemonError('this host is in no mesh: there is nobody to compare with')
-    const ownFile = await this.#host.operator.body({ binary })
-    const own = ownFile && decodeProfile(ownFile)
-    const path = own ? subjectOf(own.key.binary) : binary
-    const holders = mesh.holders(path, names)
-    const query = { binary: path, abi: own?.key.abi, window: own?.key.window ?? settings.window }
-    const { profiles, refused } = await mesh.exchange.fetchAll(holders, query)
-    const hosts = profiles.map(({ name, profile }) => ({
-      name,
-      sha256: profile.key.sha256,
-      table: tableInForce(profile),
-    }))
-    if (own) hosts.unshift({ name: meshName, sha256: own.key.sha256, table: tableInForce(own) })
-    if (hosts.length === 0)
-      throw new DaemonError(`no host has a profile of "${binary}" to compare: see lymph fleet binaries`, 1)
-    const abi = own?.key.abi ?? profiles[0]?.profile.key.abi
-    return {
-      ...compare(path, hosts),
-      ...(abi ? { abi } : {}),
-      refused: refused.map((error) => ({ name: error.peer, reason: error.message })),
-    }
+  compare(binary: string, names: string[], exact?: boolean): Promise<FleetComparison> {
+    return this.#comparer.compare(binary, names, exact)
+  }
+
+  async stop(): Promise<void> {
+    await this.#announcing
+    await this.own.save().catch(() => {})
   }
 }

@@ -2,15 +2,18 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { ClassBoard, settleClasses } from '#classes'
+import type { PackageManager } from '#fleet'
 import { decodeProfile, type Response } from '#homeostasis'
 import { type Incident, SILENT_KIND, type Warning, type WarningVerdict } from '#incidents'
 import type { ProcessState, Sensor, SensorEvent } from '#sensor'
 import { openStore, type Store } from '#store'
+import { AgentLink } from './agent/link.ts'
 import type { Config } from './config.ts'
 import { Detector } from './detector.ts'
 import { EnvironmentLink } from './environment-link.ts'
-import { FleetLink, ownProfiles } from './fleet-link.ts'
+import { FleetLink } from './fleet-link.ts'
 import { Followers } from './followers.ts'
+import { HostRecords } from './host-records.ts'
 import { IncidentLink } from './incident-link.ts'
 import { MeshEntry, meshEveryMs } from './mesh-entry.ts'
 import { MeshLink } from './mesh-link.ts'
@@ -35,6 +38,8 @@ export interface HostOptions {
   sensor: Sensor | undefined
   messages: Messages
   now?: () => number
+  /** Package managers; undefined: dpkg and rpm. */
+  managers?: readonly PackageManager[]
 }
 
 const digestEveryMs = 5000
@@ -48,10 +53,12 @@ export class Host {
   readonly operator: Operator
   readonly now: () => number
   readonly incidents: IncidentLink
+  readonly records: HostRecords
   readonly classes = new ClassBoard()
   readonly mesh: MeshLink
   readonly entry: MeshEntry
   readonly fleet: FleetLink
+  readonly agent: AgentLink
   readonly followEvents = new Followers()
   readonly followWarnings = new Followers()
   readonly name: string
@@ -82,24 +89,36 @@ export class Host {
     })
     this.name = options.name ?? options.config.host ?? hostname()
     this.since = this.now()
+    this.records = new HostRecords({
+      ...{ state: options.state, store, saves: this.#saves, messages: options.messages, now: this.now },
+      onTolerance: (binary) => void this.operator.respondAnew(binary),
+    })
+    const { tolerances } = this.records
+    this.#responses.excused = (binary) => tolerances.touches(binary)
     this.incidents = new IncidentLink({
+      journal: this.records.tell,
+      tolerated: (incident) => tolerances.tolerated(incident),
       quietMs: options.config.quietMs,
       saved: store.records<Incident>('incidents'),
       classes: this.classes,
       messages: options.messages,
       now: this.now,
-      publish: (open) => this.mesh.publishIncidents(open),
+      agentRuns: options.config.agent.enabled,
+      publish: (open) => this.mesh.publishIncidents(this.fleet.asking.told(open)),
+      onResolved: (incident) => void this.detector?.confirm(incident),
       onChange: (change, incident) => this.followEvents.tell({ type: 'incident', change, incident }),
     })
     this.mesh = new MeshLink({
       folder: join(options.state, stateNames.mesh),
       listen: options.listen,
+      ways: options.config.mesh.ways,
       keyValue: store.keyValue('mesh'),
       verdicts: store.records<WarningVerdict[]>('verdicts'),
       version,
       now: this.now,
       say: (level, line) => options.messages.say(level, line),
-      own: ownProfiles(this),
+      own: { find: (query) => this.fleet.own.find(query) },
+      onQuestion: (question, from) => this.fleet.answerer.answer(question, from),
       onWarning: (change, warning) => this.#warned(change, warning),
     })
     this.entry = new MeshEntry({
@@ -110,7 +129,28 @@ export class Host {
       messages: options.messages,
       now: this.now,
     })
-    this.fleet = new FleetLink(this, this.#saves, (line) => options.messages.say(1, line))
+    this.agent = new AgentLink({
+      config: options.config.agent,
+      classes: this.classes,
+      responses: this.#responses,
+      settings,
+      messages: options.messages,
+      now: this.now,
+      host: () => this.meshName,
+      incidents: () => this.incidents.book.list(),
+      tolerated: (incident) => tolerances.tolerated(incident) !== undefined,
+      excused: (binary) => tolerances.touches(binary),
+      load: () => this.environment?.load() ?? [],
+      applyResponse: (binary) => this.operator.respondAnew(binary),
+    })
+    this.fleet = new FleetLink({
+      host: this,
+      saves: this.#saves,
+      records: (kind) => store.records(kind),
+      managers: options.managers,
+      config: options.config.fleet,
+      say: (level, line) => options.messages.say(level, line),
+    })
   }
 
   static async open(options: HostOptions): Promise<Host> {
@@ -139,7 +179,9 @@ export class Host {
       Object.assign(this.settings, { [key]: checked })
     }
     messages.level = this.settings.logLevel
+    await this.records.open(this.name, version)
     await this.incidents.restore()
+    await this.fleet.restore()
     await this.mesh.open()
     if (sensor) {
       this.detector = new Detector({
@@ -149,7 +191,11 @@ export class Host {
         settings: () => this.settings,
         messages,
         now: this.now,
-        onAnomaly: (event, tracked) => this.incidents.observe(event, keyOf(tracked, this.settings.window)),
+        onAnomaly: (event, tracked) => {
+          const incident = this.incidents.observe(event, keyOf(tracked, this.settings.window))
+          this.agent.observe(event, incident)
+        },
+        onJudged: (verdict, tracked) => this.incidents.judge(verdict, keyOf(tracked, this.settings.window)),
         onEvent: (event, binary) => this.#event(event, binary),
       })
       await this.detector.start()
@@ -157,7 +203,7 @@ export class Host {
     await this.#startEnvironment()
     this.#timers.push(setInterval(() => this.#keepHouse(), houseKeepingMs))
     this.#timers.push(setInterval(() => void this.entry.look(), meshEveryMs))
-    this.#timers.push(setInterval(() => void this.fleet.announce(), digestEveryMs))
+    this.#timers.push(setInterval(() => void this.fleet.keepHouse(), digestEveryMs))
   }
 
   async #startEnvironment(): Promise<void> {
@@ -194,7 +240,10 @@ export class Host {
   }
 
   #event(event: SensorEvent, binary: string | undefined): void {
-    if (event.type === 'tick') return
+    this.records.saw(event, binary)
+    if (event.type === 'tick' || event.type === 'unit') return
+    if (event.type === 'ended' && event.tid === event.pid) this.agent.ended(event.pid)
+    this.fleet.event(event)
     this.followEvents.tell({ ...event, binary })
   }
 
@@ -212,7 +261,10 @@ export class Host {
     this.classes.expire(this.now())
     this.mesh.expire()
     this.#settleMesh()
+    this.records.keepHouse()
     this.incidents.keepHouse()
+    this.fleet.asking.look()
+    this.agent.keepHouse()
   }
 
   /** What the mesh says becomes classes here, and nothing more; the local allow-list outranks it. */
@@ -267,6 +319,7 @@ export class Host {
       incidents: this.incidents.open().length,
       mesh: this.mesh.status(),
       environment: this.environment?.status() ?? null,
+      agent: this.agent.status(),
       notices: this.notices,
       ...(totals ? { totals } : {}),
     }
@@ -292,8 +345,10 @@ export class Host {
     this.followEvents.close()
     this.followWarnings.close()
     await this.detector?.stop()
+    await this.fleet.stop()
     await this.mesh.close()
     await this.incidents.stop()
+    await this.records.close()
     await this.#store.close()
   }
 }

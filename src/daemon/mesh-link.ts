@@ -4,12 +4,18 @@
  */
 import {
   ANSWER_BYTES,
+  ASK_ANSWER_BYTES,
+  ASK_REQUEST,
   BODY_REQUEST,
   DigestBook,
   DigestExchange,
   type OwnProfiles,
+  QUESTION_BYTES,
   REQUEST_BYTES,
   Refusals,
+  type SketchKey,
+  sketchKey,
+  WaveBook,
 } from '#fleet'
 import {
   type Incident,
@@ -28,13 +34,19 @@ import {
   type WarningVerdict,
   weightOf,
 } from '#incidents'
-import { hasMesh, type Member, type Mesh, type MeshEvent, openMesh } from '#mesh'
+import { hasMesh, type Member, type Mesh, type MeshEvent, type MeshRecord, openMesh } from '#mesh'
 import type { KeyValue, Repository } from '#store'
+import type { MeshWays } from './config.ts'
 import { DaemonError } from './errors.ts'
+
+/** What two hosts' incidents must be of to be one wave. */
+export const programOf = ({ sha256, abi, window }: { sha256: string; abi: string; window: number }): string =>
+  `${sha256} ${abi} ${window}`
 
 export interface MeshLinkPorts {
   folder: string
   listen: string[]
+  ways: MeshWays
   keyValue: KeyValue
   /** What the operator decided of warnings, under `all`. */
   verdicts: Repository<string, WarningVerdict[]>
@@ -42,6 +54,8 @@ export interface MeshLinkPorts {
   now: () => number
   say: (level: 1 | 2 | 3 | 4, line: string) => void
   own: OwnProfiles
+  /** A member's question about pairs (`/lymph/ask`). */
+  onQuestion: (question: Uint8Array, from: Member) => Promise<Uint8Array>
   /** A warning came, changed or went. */
   onWarning: (change: string, warning: Warning) => void
 }
@@ -53,10 +67,13 @@ export class MeshLink {
   readonly #ports: MeshLinkPorts
   readonly #said = new Map<string, { body: SemaphoreBody; at: number }>()
   readonly refusals = new Refusals()
+  /** Incidents of other hosts that one of this host's may be a part of. */
+  readonly waves = new WaveBook()
   #mesh: Mesh | undefined
   #warnings = new WarningBook('')
   #digests = new DigestBook(this.refusals)
   #exchange: DigestExchange | undefined
+  #sketchKey: { secret: string; key: SketchKey } | undefined
   readonly #silent = new Set<string>()
   #publishing: Promise<void> = Promise.resolve()
 
@@ -66,11 +83,12 @@ export class MeshLink {
 
   /** Opens the mesh this host is a member of; false when there is none. */
   async open(): Promise<boolean> {
-    const { folder, listen, keyValue, version, now, say, own } = this.#ports
+    const { folder, listen, ways, keyValue, version, now, say, own } = this.#ports
     if (this.#mesh || !hasMesh(folder)) return this.#mesh !== undefined
     const mesh = await openMesh({
       folder,
       listen,
+      ...ways,
       keyValue,
       version,
       now,
@@ -84,6 +102,7 @@ export class MeshLink {
       now,
       own,
       refusals: this.refusals,
+      sketchKey: () => this.sketchKey,
       peers: {
         peers: () => this.#others(),
         request: (peer, name, bytes, limits) => mesh.request(peer, name, bytes, limits),
@@ -102,6 +121,10 @@ export class MeshLink {
       requestBytes: REQUEST_BYTES,
       answerBytes: ANSWER_BYTES,
     })
+    mesh.serve(ASK_REQUEST, (question, from) => this.#ports.onQuestion(question, from), {
+      requestBytes: QUESTION_BYTES,
+      answerBytes: ASK_ANSWER_BYTES,
+    })
     mesh.serve(PING_REQUEST, async () => new Uint8Array(), { requestBytes: 16, answerBytes: 16 })
     mesh.onEvent((event) => this.#take(event))
     // What stands already, from before a restart or while the listener was not there.
@@ -119,6 +142,15 @@ export class MeshLink {
 
   get exchange(): DigestExchange | undefined {
     return this.#exchange
+  }
+
+  /** What this mesh's sketches are made with; another once the ring's key is another. */
+  get sketchKey(): SketchKey | undefined {
+    if (!this.#mesh) return undefined
+    const secret = this.#mesh.derive('sketch')
+    const name = Buffer.from(secret).toString('hex')
+    if (this.#sketchKey?.secret !== name) this.#sketchKey = { secret: name, key: sketchKey(secret) }
+    return this.#sketchKey.key
   }
 
   get digests(): DigestBook {
@@ -160,8 +192,19 @@ export class MeshLink {
       if (read.ok && change === 'raised') this.#said.set(record.key, { body: read.body, at: record.made })
     }
     const applied = this.#warnings.apply(change, record, now)
+    if (applied.ok && !applied.own) this.#wave(applied.change, record)
     if (!applied.ok) this.#ports.say(1, `a semaphore of ${record.name} was refused: ${applied.reason}`)
     else if (!applied.own) this.#ports.onWarning(applied.change, applied.warning)
+  }
+
+  #wave(change: string, { peer, key, body, received }: MeshRecord): void {
+    const read = readSemaphore(body)
+    if (change === 'cleared' || change === 'expired') this.waves.clear({ peer, key })
+    else if (read.ok && read.body.unfamiliar) {
+      const { sha256, abi, window, unfamiliar } = read.body
+      const program = programOf({ sha256, abi, window })
+      this.waves.raise({ peer, key, program, raised: received, hashes: unfamiliar })
+    }
   }
 
   /** A host that is not heard any more is a warning of its own, until it is heard again. */
@@ -208,6 +251,7 @@ export class MeshLink {
     const now = this.#ports.now()
     for (const warning of this.#warnings.expire(now)) this.#ports.onWarning('expired', warning)
     this.#digests.expire(now)
+    this.waves.expire(now)
   }
 
   /** Tells the mesh of the open incidents: new and worse ones at once, others seldom; clears what is over. */
@@ -248,6 +292,17 @@ export class MeshLink {
       const found = others.find((one) => one.name === name || one.peer === name)
       if (!found) throw new DaemonError(`no other member is called "${name}": see lymph mesh members`)
       return found
+    })
+  }
+
+  /** Every member, and what this host refused of what it said, by reason. */
+  memberLines(): (Member & { refused: Record<string, number> })[] {
+    const semaphores = this.#warnings.gauge().refused
+    return this.mesh.members().map((member) => {
+      const refused = this.refusals.of(member.peer)
+      for (const [field, n] of Object.entries(semaphores[member.peer] ?? {}))
+        refused[`bad-semaphore-${field}`] = n
+      return { ...member, refused }
     })
   }
 

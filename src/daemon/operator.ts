@@ -12,7 +12,7 @@ import {
 import type { Sensor } from '#sensor'
 import type { Abi } from '#syscalls'
 import type { Detector } from './detector.ts'
-import { DaemonError } from './errors.ts'
+import { DaemonError, oneLine } from './errors.ts'
 import type { Messages } from './messages.ts'
 import type { BinaryResponses } from './responses.ts'
 import type { ProfileSaves, SavedRow } from './saves.ts'
@@ -102,7 +102,7 @@ export class Operator {
       await sensor?.act(tracked.id, verb)
       if (verb === 'reset') tracked.borrowed = undefined
       const since = verb === 'reset' ? now() : tracked.since
-      await detector?.changed(tracked, { life: NEW_LIFE, since })
+      await detector?.changed(tracked, { life: NEW_LIFE, since }, verb === 'reset' || verb === 'sensitize')
     }
     const resting = this.#resting({ ...query, binary })
     for (const row of resting) {
@@ -122,6 +122,18 @@ export class Operator {
     const detector = this.#ports.detector()
     for (const tracked of detector?.live.find({ binary }) ?? []) await detector?.respond(tracked)
     this.#ports.messages.say(2, `response of ${binary}: ${response ?? 'as the default says'}`)
+  }
+
+  /** What is tolerated of a binary, or held against it for a time, has changed: the sensor learns what its response is now. */
+  async respondAnew(binary: string): Promise<void> {
+    const detector = this.#ports.detector()
+    for (const tracked of detector?.live.find({ binary }) ?? []) {
+      try {
+        await detector?.respond(tracked)
+      } catch (error) {
+        this.#ports.messages.say(1, `the response of ${binary} is not changed yet: ${oneLine(error)}`)
+      }
+    }
   }
 
   /** The profile file of a binary, as of now. Undefined: none. */
@@ -167,7 +179,7 @@ export class Operator {
       await sensor?.load(tracked.id, tables)
       const lastModified = tables.calls - tables.train.lastModCount
       const life = record.frozen ? { frozen: true, normalTime: record.normalTime, lastModified } : NEW_LIFE
-      await detector?.changed(tracked, { life, since: record.since })
+      await detector?.changed(tracked, { life, since: record.since }, true)
     }
     messages.say(2, `profile of ${key.binary} taken in, as the operator asked`)
     return {

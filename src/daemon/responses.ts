@@ -11,6 +11,10 @@ export class BinaryResponses {
   readonly #saved: Repository<string, Response>
   readonly #settings: () => DaemonSettings
   readonly #said = new Map<string, Response>()
+  /** Units by binary, of delays that an agent run asked for and that end by themselves. Never saved. */
+  readonly leased = new Map<string, number>()
+  /** Binaries of which something is tolerated now: the kernel cannot see what, and delays nothing of theirs. */
+  excused: (binary: string) => boolean = () => false
 
   constructor(saved: Repository<string, Response>, settings: () => DaemonSettings) {
     this.#saved = saved
@@ -42,13 +46,21 @@ export class BinaryResponses {
     return this.#said.get(binary)
   }
 
+  /** Whether it gets another response than the default says. */
+  differs(binary: string): boolean {
+    return this.#said.has(binary) || this.leased.has(binary) || this.excused(binary)
+  }
+
   of(binary: string): Response {
     return this.#said.get(binary) ?? this.#settings().defaultResponse
   }
 
-  /** Unit of its delay in ms; 0: ignore. */
+  /** Unit of its delay in ms; 0: ignore. An agent's lease, while it lasts, outranks what was said. */
   unitMs(binary: string): number {
     const { delayFactor, jiffyMs } = this.#settings()
+    if (this.excused(binary)) return 0
+    const leased = this.leased.get(binary)
+    if (leased !== undefined) return leased
     return this.of(binary) === 'delay' ? delayFactor * jiffyMs : 0
   }
 }

@@ -2,6 +2,7 @@
 import type { ProfileRecord, ProfileTables } from '#homeostasis'
 import type { DetectorPorts } from './detector.ts'
 import { oneLine } from './errors.ts'
+import type { Judging } from './judging.ts'
 import type { LiveProfiles } from './live.ts'
 import { recordFrom } from './saves.ts'
 import { mergeInstances, type Tracked } from './tracked.ts'
@@ -9,13 +10,16 @@ import { mergeInstances, type Tracked } from './tracked.ts'
 export class Saver {
   readonly #ports: Pick<DetectorPorts, 'sensor' | 'saves' | 'settings' | 'messages' | 'now'>
   readonly #live: LiveProfiles
+  readonly #judging: Judging
 
   constructor(
     ports: Pick<DetectorPorts, 'sensor' | 'saves' | 'settings' | 'messages' | 'now'>,
     live: LiveProfiles,
+    judging: Judging,
   ) {
     this.#ports = ports
     this.#live = live
+    this.#judging = judging
   }
 
   /** Saves what is due: whole profiles, then all counts in one batch. What fails is tried again; nothing is dropped. */
@@ -47,7 +51,8 @@ export class Saver {
   /** Saves all that changed at all, counts included. */
   async all(): Promise<void> {
     for (const tracked of this.#live.list()) {
-      const unsaved = tracked.changed || tracked.counters?.calls !== tracked.savedCalls
+      const unsaved =
+        tracked.changed || tracked.judged?.unsaved || tracked.counters?.calls !== tracked.savedCalls
       if (tracked.file && tracked.ready && unsaved) await this.save(tracked)
     }
   }
@@ -57,16 +62,23 @@ export class Saver {
     const { sensor, saves, settings, now } = this.#ports
     const group = this.#live.instances(tracked)
     for (const one of group) one.changed = false
+    const { judged } = tracked
+    const unsaved = judged?.unsaved ?? 0
+    if (judged) judged.unsaved = 0
     try {
       const read: [Tracked, ProfileTables][] = []
       for (const one of group) read.push([one, await sensor.tables(one.id)])
-      const record = recordFrom(group[0] as Tracked, mergeInstances(read), settings().window, now())
+      const record = {
+        ...recordFrom(group[0] as Tracked, mergeInstances(read), settings().window, now()),
+        ...this.#judging.kept(tracked),
+      }
       const { file, pairs } = await saves.put(tracked, record)
       for (const [one, tables] of read)
         Object.assign(one, { pairs, savedCalls: tables.calls, countedCalls: tables.calls, savedAt: now() })
       return { record, file }
     } catch (error) {
       for (const one of group) one.changed = true
+      if (judged) judged.unsaved += unsaved
       throw error
     }
   }

@@ -5,6 +5,7 @@
 import {
   decodeProfile,
   encodeProfile,
+  judgementDigest,
   type ProfileCounts,
   type ProfileKey,
   type ProfileRecord,
@@ -54,6 +55,8 @@ export class ProfileSaves {
   readonly rows = new Map<string, SavedRow>()
   /** Names of profiles that are not to be given up: those that run. */
   inUse: () => ReadonlySet<string> = () => new Set()
+  /** Names of others that are not: what a changed program did before, until its new profile stands. */
+  readonly kept = new Set<string>()
 
   constructor(store: Store, responses: BinaryResponses, limit = SAVED_LIMIT) {
     this.#store = store
@@ -97,7 +100,8 @@ export class ProfileSaves {
   /** Whether all of a profile is to be written, or its counts alone. */
   due(tracked: Tracked, now: number): 'whole' | 'counts' | undefined {
     if (!tracked.file || !tracked.ready) return undefined
-    if (tracked.changed) return 'whole'
+    // A unit that was learned is as good as a pair: kill -9 loses no more of it.
+    if (tracked.changed || (tracked.judged?.unsaved ?? 0) > 0) return 'whole'
     const calls = tracked.counters?.calls
     if (calls === undefined || calls === tracked.savedCalls) return undefined
     if (now - tracked.savedAt >= wholeEveryMs) return 'whole'
@@ -149,7 +153,8 @@ export class ProfileSaves {
     const inUse = this.inUse()
     let first: [string, SavedRow] | undefined
     for (const entry of this.rows)
-      if (!inUse.has(entry[0]) && (!first || isLessWorth(entry[1], first[1]))) first = entry
+      if (!inUse.has(entry[0]) && !this.kept.has(entry[0]) && (!first || isLessWorth(entry[1], first[1])))
+        first = entry
     // Where everything runs, the store's own limit speaks.
     if (!first) return
     await this.#store.profiles.del(first[1])
@@ -174,10 +179,17 @@ export class ProfileSaves {
       anomalies: tables.anomalies,
       tasks: 0,
       normalTime: frozen ? record.normalTime : 0,
+      ...judgedOf(record),
       made: record.made,
     })
     return pairs
   }
+}
+
+function judgedOf({ judgement }: ProfileRecord): Pick<SavedRow, 'units' | 'm'> {
+  if (!judgement) return { units: 0, m: 0 }
+  const { units, m } = judgementDigest(judgement)
+  return { units, m }
 }
 
 function isLessWorth(a: SavedRow, b: SavedRow): boolean {

@@ -16,6 +16,8 @@ export interface SensorChildOptions {
   /** A file of root's: paths that are never delayed. */
   neverDelay: string
   say: (line: string) => void
+  /** It died, whatever comes next. */
+  onDied?: () => void
   /** It cannot work here, and is not started again. */
   onRefused: () => void
 }
@@ -56,7 +58,8 @@ export class SensorChild {
   }
 
   async #died(how: string, code: number | null, pauseMs: number): Promise<boolean> {
-    const { say, onRefused } = this.#options
+    const { say, onRefused, onDied } = this.#options
+    onDied?.()
     await this.#recover()
     if (code === null || !refusals.includes(code)) {
       say(`sensor ended (${how}): starting it again in ${pauseMs / 1000} s`)

@@ -6,7 +6,7 @@ import { DEFAULT_SETTINGS, SETTING_RULES, type Settings, settingName } from '#ho
 import type { SensorSettings } from '#sensor'
 import { DaemonError } from './errors.ts'
 
-export type DaemonSettings = Settings & { logLevel: number }
+export type DaemonSettings = Settings & { logLevel: number; judge: 'on' | 'off' }
 
 interface Variable {
   key: keyof DaemonSettings
@@ -62,6 +62,15 @@ export const variables: readonly Variable[] = [
       ...narrower[key],
     }
   }),
+  {
+    key: 'judge',
+    name: 'judge',
+    kind: 'choice',
+    choices: ['on', 'off'],
+    initial: 'on',
+    meaning:
+      'how surprising each process is for its own program is told in bits; it never delays, and pH is as without it',
+  },
   {
     key: 'logLevel',
     name: 'log_level',
@@ -130,5 +139,6 @@ export function sensorSettings(s: DaemonSettings): SensorSettings {
     localityWindow: s.localityWindow,
     delayLimitMs: s.delayLimit * 1000,
     defaultDelayUnitMs: s.defaultResponse === 'delay' ? s.delayFactor * s.jiffyMs : 0,
+    judge: s.judge === 'on',
   }
 }

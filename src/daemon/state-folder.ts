@@ -30,9 +30,17 @@ export const stateNames = {
   profiles: 'profiles',
   mesh: 'mesh',
   log: 'log',
+  journal: 'journal',
 } as const
 
-const daemonFolders = ['run', stateNames.store, stateNames.profiles, stateNames.mesh, stateNames.log]
+const daemonFolders = [
+  'run',
+  stateNames.store,
+  stateNames.profiles,
+  stateNames.mesh,
+  stateNames.log,
+  stateNames.journal,
+]
 
 /** /var/lib/lymph as root, else $XDG_STATE_HOME/lymph, else ~/.local/state/lymph. */
 export function defaultState(): string {

@@ -3,8 +3,10 @@
  * left stopped. It has no network and no store, and trusts neither child: what they say is printed, no more.
  */
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
 import { inspectKernel } from '#sensor'
+import { AgentSchedule } from './agent-schedule.ts'
 import type { Child } from './child.ts'
 import { readConfig } from './config.ts'
 import { daemonChild } from './daemon-child.ts'
@@ -47,6 +49,13 @@ export async function runUp(options: UpOptions): Promise<number> {
   let sensor: SensorChild | undefined
   let daemon: Child | undefined
   let replacing = Promise.resolve()
+  const agent = new AgentSchedule({
+    state,
+    config: config.agent,
+    host: options.host ?? config.host ?? hostname(),
+    say: options.say,
+    ...(options.configFile === undefined ? {} : { configFile: resolve(options.configFile) }),
+  })
   let wasReady = false
   const startDaemon = (sensed: boolean) => {
     daemon = daemonChild({
@@ -57,6 +66,7 @@ export async function runUp(options: UpOptions): Promise<number> {
         options.say(wasReady ? 'daemon is back' : 'ready')
         wasReady = true
       },
+      onDied: () => agent.returnAll('the daemon died'),
       onFatal: fail,
     })
     daemon.start()
@@ -72,14 +82,22 @@ export async function runUp(options: UpOptions): Promise<number> {
     if (options.sensor && (await canSense(options.say))) {
       claims.push(claimState(state, stateNames.sensorFile))
       const neverDelay = writeNeverDelay(state, config.neverDelay)
-      sensor = new SensorChild({ state, neverDelay, say: options.say, onRefused: goOnWithout })
+      sensor = new SensorChild({
+        state,
+        neverDelay,
+        say: options.say,
+        onDied: () => agent.returnAll('the sensor died'),
+        onRefused: goOnWithout,
+      })
     }
+    agent.start()
     sensor?.start()
     startDaemon(sensor !== undefined)
     return await finished
   } finally {
     ending = true
     try {
+      await agent.stop()
       await replacing
       await daemon?.stop(daemonPatienceMs)
       await sensor?.stop()

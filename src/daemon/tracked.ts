@@ -5,12 +5,14 @@ import {
   NEW_LIFE,
   type ProfileCounts,
   type ProfileKey,
+  type ProfileRecord,
   type ProfileTables,
   type Response,
   stateName,
   withoutCounts,
 } from '#homeostasis'
 import type { Executable, FileIdentity, ProfileCounters } from '#sensor'
+import type { Judged } from './judging.ts'
 
 export interface Tracked {
   /** The sensor's number. */
@@ -39,6 +41,10 @@ export interface Tracked {
   savedCalls: number
   countedCalls: number
   savedAt: number
+  /** Its judgement, which all files of one key share. Undefined: units are not watched, or its loading is not over. */
+  judged: Judged | undefined
+  /** What a file keeps of it while it is switched off. */
+  resting: Pick<ProfileRecord, 'judgement' | 'support'>
 }
 
 export function newTracked(id: number, executable: Executable, known: boolean, now: number): Tracked {
@@ -57,6 +63,8 @@ export function newTracked(id: number, executable: Executable, known: boolean, n
     savedCalls: 0,
     countedCalls: 0,
     savedAt: 0,
+    judged: undefined,
+    resting: {},
   }
 }
 
@@ -100,6 +108,9 @@ export interface ProfileRow extends ProfileKey {
   tasks: number
   /** When it becomes normal if nothing new comes; 0: not frozen. */
   normalTime: number
+  /** Units that the judgement has seen, and how many of them it measures by; 0: no judgement yet. */
+  units: number
+  m: number
 }
 
 export function rowOf(tracked: Tracked, window: number, response: Response): ProfileRow {
@@ -114,6 +125,8 @@ export function rowOf(tracked: Tracked, window: number, response: Response): Pro
     response,
     tasks: counters?.tasks ?? 0,
     normalTime: life.frozen ? life.normalTime : 0,
+    units: tracked.judged?.live.judgement.units ?? 0,
+    m: tracked.judged?.live.judgement.calibration?.m ?? 0,
   }
 }
 

@@ -19,7 +19,10 @@ export const announceDefaults: AnnounceSettings = {
 }
 
 /** What of a profile decides whether its digest is due. `binary` as digests name it. */
-export type Announceable = Pick<Digest, 'binary' | 'abi' | 'window' | 'sha256' | 'state' | 'pairs'>
+export type Announceable = Pick<
+  Digest,
+  'binary' | 'abi' | 'window' | 'sha256' | 'state' | 'pairs' | 'buildId' | 'package'
+> & { sketch?: Pick<NonNullable<Digest['sketch']>, 'key'> }
 
 interface Told {
   substance: string
@@ -28,7 +31,7 @@ interface Told {
 
 /**
  * Which digests to tell the mesh now. At once what is new to it; what changed in substance (state, content of the
- * file, number of pairs) at most once in ten minutes; everything once in twelve hours. What the host's rate leaves no
+ * file, number of pairs, package, secret of the mesh) at most once in ten minutes; everything once in twelve hours. What the host's rate leaves no
  * room for waits, those never told first, then those told longest ago. Pure; one entry a profile this host has.
  */
 export class Announcer {
@@ -93,4 +96,7 @@ export class Announcer {
   }
 }
 
-const substanceOf = ({ state, sha256, pairs }: Announceable): string => `${state} ${sha256} ${pairs}`
+const substanceOf = (profile: Announceable): string => {
+  const { state, sha256, pairs, buildId = '', package: from, sketch } = profile
+  return [state, sha256, pairs, buildId, from?.name ?? '', from?.version ?? '', sketch?.key ?? ''].join(' ')
+}

@@ -1,5 +1,4 @@
-import type { ProfileStateName } from '#homeostasis'
-import { validateDigest } from './digest.ts'
+import { validateDigest } from './digest-wire.ts'
 import { FleetError } from './errors.ts'
 import type { Refusals } from './refusals.ts'
 import type { Digest } from './types.ts'
@@ -124,60 +123,3 @@ export class DigestBook {
 
 const isNamed = (path: string, name: string): boolean =>
   path === name || (!name.includes('/') && path.endsWith(`/${name}`))
-
-/** One program of the fleet: a row of `fleet binaries`. */
-export interface FleetBinary {
-  binary: string
-  hosts: {
-    name: string
-    peer: string
-    sha256: string
-    abi: string
-    window: number
-    state: ProfileStateName
-    calls: number
-    pairs: number
-  }[]
-  /** Distinct contents of its file. */
-  versions: number
-  /** How many hosts' profiles are in each state. */
-  states: Record<ProfileStateName, number>
-  pairs: { min: number; max: number }
-  calls: number
-}
-
-/** Every program that a host has told of, own profiles included; on most hosts first. */
-export function binaries(
-  book: DigestBook,
-  own: { name: string; peer: string; digests: Iterable<Digest> },
-): FleetBinary[] {
-  const rows = new Map<string, FleetBinary>()
-  for (const digest of own.digests) addTo(rows, own, digest)
-  for (const { peer, name, digest } of book.all()) addTo(rows, { name, peer }, digest)
-  for (const row of rows.values()) {
-    row.versions = new Set(row.hosts.map(({ sha256 }) => sha256)).size
-    row.hosts.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
-  }
-  const hostsOf = (row: FleetBinary): number => new Set(row.hosts.map(({ peer }) => peer)).size
-  return [...rows.values()].sort((a, b) => hostsOf(b) - hostsOf(a) || (a.binary < b.binary ? -1 : 1))
-}
-
-function addTo(rows: Map<string, FleetBinary>, host: { name: string; peer: string }, digest: Digest): void {
-  const { binary, sha256, abi, window, state, calls, pairs } = digest
-  let row = rows.get(binary)
-  if (!row) {
-    row = {
-      binary,
-      hosts: [],
-      versions: 0,
-      states: { learning: 0, frozen: 0, normal: 0 },
-      pairs: { min: pairs, max: pairs },
-      calls: 0,
-    }
-    rows.set(binary, row)
-  }
-  row.hosts.push({ name: host.name, peer: host.peer, sha256, abi, window, state, calls, pairs })
-  row.states[state]++
-  row.pairs = { min: Math.min(row.pairs.min, pairs), max: Math.max(row.pairs.max, pairs) }
-  row.calls += calls
-}

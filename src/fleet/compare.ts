@@ -1,6 +1,6 @@
-import { EMPTY, OUT_OF_RANGE, type Pair, type PairTable, pairCode } from '#homeostasis'
-import { type Abi, callName } from '#syscalls'
-import type { Comparison } from './types.ts'
+import { type PairTable, pairCode } from '#homeostasis'
+import type { Comparison, Difference } from './types.ts'
+import { pairsOfCodes } from './usage.ts'
 
 export interface ComparedHost {
   name: string
@@ -23,31 +23,59 @@ export function compare(binary: string, hosts: readonly ComparedHost[]): Compari
   const owners = new Map<number, number>()
   for (const { codes } of sets) for (const code of codes) owners.set(code, (owners.get(code) ?? 0) + 1)
 
-  const onlyHere: Comparison['onlyHere'] = {}
-  const distance: Comparison['distance'] = {}
-  for (const one of sets) {
-    onlyHere[one.name] = [...one.codes]
-      .filter((code) => owners.get(code) === 1)
-      .sort((a, b) => a - b)
-      .map(pairOf)
-    const row: Record<string, number> = {}
-    for (const other of sets) row[other.name] = one === other ? 0 : jaccard(one.codes, other.codes)
-    distance[one.name] = row
-  }
-  return {
+  const comparison: Comparison = {
     binary,
+    exact: true,
     hosts: sets.map(({ name, codes }, index) => ({
       name,
       sha256: (hosts[index] as ComparedHost).sha256,
       pairs: codes.size,
     })),
-    onlyHere,
-    distance,
+    onlyHere: {},
+    lacks: {},
+    calls: {},
+    distance: {},
+    differs: {},
+  }
+  const others = sets.length - 1
+  const callers = new Map<number, number>()
+  const callsOf = (codes: Set<number>) => new Set([...codes].map(callIn))
+  for (const { codes } of sets)
+    for (const call of callsOf(codes)) callers.set(call, (callers.get(call) ?? 0) + 1)
+  for (const { name, codes } of sets) {
+    comparison.onlyHere[name] = pairsOfCodes([...codes].filter((code) => owners.get(code) === 1))
+    comparison.lacks[name] =
+      others < 2
+        ? []
+        : pairsOfCodes([...owners].flatMap(([code, n]) => (n === others && !codes.has(code) ? [code] : [])))
+    comparison.calls[name] = [...callsOf(codes)]
+      .filter((call) => callers.get(call) === 1)
+      .sort((a, b) => a - b)
+    if (others > 0) (comparison.differs as NonNullable<Comparison['differs']>)[name] = difference(codes)
+    const row: Record<string, number> = {}
+    for (const other of sets) row[other.name] = name === other.name ? 0 : jaccard(codes, other.codes)
+    comparison.distance[name] = row
+  }
+  return comparison
+
+  /** Of a pair this host has, those that lack it differ; of one it lacks, those that have it. */
+  function difference(codes: Set<number>): Difference {
+    let from = 0
+    let pairs = 0
+    for (const [code, n] of owners) {
+      const differing = codes.has(code) ? sets.length - n : n
+      if (differing === 0 || differing < from) continue
+      pairs = differing === from ? pairs + 1 : 1
+      from = differing
+    }
+    return { from, of: others, pairs }
   }
 }
 
-/** 1 - |both| / |either| */
-function jaccard(a: Set<number>, b: Set<number>): number {
+const callIn = (code: number): number => Math.floor(code / (8 * 4096))
+
+/** Jaccard's distance: 1 - |both| / |either|; 0 of two empty sets. */
+export function jaccard(a: Set<number>, b: Set<number>): number {
   let both = 0
   const [fewer, more] = a.size < b.size ? [a, b] : [b, a]
   for (const code of fewer) if (more.has(code)) both++
@@ -55,14 +83,10 @@ function jaccard(a: Set<number>, b: Set<number>): number {
   return either === 0 ? 0 : 1 - both / either
 }
 
-/** `pairCode` undone. */
-function pairOf(code: number): Pair {
-  const calls = Math.floor(code / 8)
-  return { current: Math.floor(calls / 4096), previous: calls % 4096, distance: (code % 8) + 1 }
-}
-
 /** Nothing forbids two members of one name; answers are keyed by it. */
-function distinctNames(hosts: readonly ComparedHost[]): { name: string; host: ComparedHost }[] {
+export function distinctNames<Named extends { name: string }>(
+  hosts: readonly Named[],
+): { name: string; host: Named }[] {
   const used = new Set<string>()
   return hosts.map((host) => {
     let name = host.name
@@ -70,33 +94,4 @@ function distinctNames(hosts: readonly ComparedHost[]): { name: string; host: Co
     used.add(name)
     return { name, host }
   })
-}
-
-/** Pairs shown of one host; the rest is counted. */
-const shownPairs = 40
-
-/** The comparison as text, calls by their names. */
-export function comparisonText(comparison: Comparison, abi: Abi): string {
-  const { binary, hosts, onlyHere, distance } = comparison
-  const nameOf = (call: number): string =>
-    call === EMPTY ? '(start)' : call === OUT_OF_RANGE ? '(other)' : callName(abi, call)
-  const lines = [`${binary} on ${hosts.length} hosts`]
-  for (const { name, sha256, pairs } of hosts) {
-    const others = hosts.filter((other) => other.name !== name)
-    const apart = others.map(
-      (other) => `${(distance[name]?.[other.name] ?? 0).toFixed(3)} from ${other.name}`,
-    )
-    lines.push(
-      `${name}: ${pairs} pairs, file ${sha256.slice(0, 12) || 'not known'}; ${apart.join(', ') || 'alone'}`,
-    )
-  }
-  for (const { name } of hosts) {
-    const only = onlyHere[name] ?? []
-    if (only.length === 0) continue
-    lines.push(`only on ${name}: ${only.length} pairs`)
-    for (const pair of only.slice(0, shownPairs))
-      lines.push(`  ${nameOf(pair.current)} ${pair.distance} after ${nameOf(pair.previous)}`)
-    if (only.length > shownPairs) lines.push(`  and ${only.length - shownPairs} more`)
-  }
-  return lines.join('\n')
 }

@@ -1,60 +1,49 @@
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
-import { isSubject, subjectOf } from '#classes'
-import {
-  type ProfileRecord,
-  type ProfileStateName,
-  profileFileHash,
-  stateName,
-  tableInForce,
-} from '#homeostasis'
-import { ABIS, type Abi } from '#syscalls'
-import { toCbor } from './cbor.ts'
-import { FleetError } from './errors.ts'
+import { subjectOf } from '#classes'
+import { type ProfileRecord, profileFileHash, stateName, tableInForce } from '#homeostasis'
+import type { Package } from './origin/index.ts'
+import { PairHash } from './pair-hash.ts'
+import { FleetProfile } from './profile.ts'
+import { levelOf, Sketch } from './sketch.ts'
 import type { Digest } from './types.ts'
+import { codesOf, usageOf } from './usage.ts'
 
-/** Bytes of a digest's canonical CBOR at most. Of these a later sketch takes 640 (Bloom filter, 3 hashes). */
-export const DIGEST_BYTES = 1024
-/** Bytes of a digest without sketch at most: what is left for it. */
-export const DIGEST_PLAIN_BYTES = DIGEST_BYTES - 650
-
-/**
- * A digest as it travels: short names and hashes as bytes, so that path, counts and sketch have room in 1 KiB.
- * `b` binary, `s` SHA-256 of its file (empty: not known), `a` ABI, `w` window, `t` state, `c` calls, `p` pairs,
- * `q` sequences, `n` anomalies, `u` calls since the last change, `f` since, `m` made, `l` lost, `h` and `z` SHA-256 and
- * length of the body.
- */
-export interface WireDigest {
-  b: string
-  s: Uint8Array
-  a: number
-  w: number
-  t: number
-  c: number
-  p: number
-  q: number
-  n: number
-  u: number
-  f: number
-  m: number
-  l: number
-  h: Uint8Array
-  z: number
+/** What sketches of one mesh are keyed with: derived from its secret, and named so that another secret is noticed. */
+export interface SketchKey {
+  /** 8 hex digits. */
+  id: string
+  hash: PairHash
 }
 
-const states: readonly ProfileStateName[] = ['learning', 'frozen', 'normal']
+/** @param secret what all members know and nobody else */
+export function sketchKey(secret: Uint8Array): SketchKey {
+  const id = createHash('sha256').update('lymph sketch key\0').update(secret).digest('hex').slice(0, 8)
+  return { id, hash: new PairHash(secret) }
+}
+
+/** What a digest says that its profile does not hold. */
+export interface DigestFacts {
+  /** Share of the binary's calls that were not seen, 0..1. */
+  lost: number
+  /** ms since the epoch */
+  made: number
+  origin?: { buildId?: string; package?: Package }
+  /** Undefined: this host is in no mesh, and nobody compares. */
+  key?: SketchKey | undefined
+  /** 168 levels of 0..3. */
+  hours?: Uint8Array | undefined
+}
 
 /**
  * What this host says of one of its profiles. `pairs` is the number in force (the test table of a normal profile).
  * @param file the profile file of `record`, byte for byte what will be sent on request
- * @param facts `lost`: share of the binary's calls that were not seen, 0..1; `made`: ms since the epoch
  */
-export function makeDigest(
-  record: ProfileRecord,
-  file: Uint8Array,
-  facts: { lost: number; made: number },
-): Digest {
+export function makeDigest(record: ProfileRecord, file: Uint8Array, facts: DigestFacts): Digest {
   const { key, tables } = record
+  const { origin = {}, hours } = facts
+  const { package: from } = origin
+  const table = tableInForce(record)
+  const { processes } = FleetProfile.of(record)
   return {
     binary: subjectOf(key.binary),
     sha256: key.sha256,
@@ -62,120 +51,34 @@ export function makeDigest(
     window: key.window,
     state: stateName({ normal: tables.normal, frozen: record.frozen }),
     calls: tables.calls,
-    pairs: tableInForce(record).pairs,
+    pairs: table.pairs,
     sequences: tables.train.sequences,
     anomalies: tables.anomalies,
+    ...(processes > 0 ? { processes } : {}),
     sinceChange: tables.train.lastModCount,
     since: record.since,
     made: facts.made,
     lost: facts.lost,
     body: { sha256: profileFileHash(file), bytes: file.length },
+    ...(origin.buildId ? { buildId: origin.buildId } : {}),
+    ...(from ? { package: { name: from.name, version: from.version } } : {}),
+    ...(facts.key ? { sketch: { key: facts.key.id, bits: bitsOf(record, facts.key) } } : {}),
+    usage: usageOf(table),
+    ...(hours ? { hours } : {}),
   }
 }
 
-/** What is published. Throws when a field makes it larger than a digest may be, which no path can. */
-export function encodeDigest(digest: Digest): WireDigest {
-  const wire: WireDigest = {
-    b: digest.binary,
-    s: Buffer.from(digest.sha256, 'hex'),
-    a: ABIS.indexOf(digest.abi),
-    w: digest.window,
-    t: states.indexOf(digest.state),
-    c: digest.calls,
-    p: digest.pairs,
-    q: digest.sequences,
-    n: digest.anomalies,
-    u: digest.sinceChange,
-    f: digest.since,
-    m: digest.made,
-    // Thousandths of a per cent: a float of eight bytes says no more that is true.
-    l: Math.ceil(digest.lost * 1e5),
-    h: Buffer.from(digest.body.sha256, 'hex'),
-    z: digest.body.bytes,
-  }
-  const { length } = toCbor(wire)
-  if (length > DIGEST_PLAIN_BYTES)
-    throw new FleetError('bad-digest', '', `a digest of ${length} bytes: ${DIGEST_PLAIN_BYTES} are allowed`)
-  return wire
+/** The sketch of the pairs in force, as `key` makes it. */
+export function bitsOf(record: ProfileRecord, key: SketchKey): Uint8Array {
+  return Sketch.of(key.hash.hash(codesOf(tableInForce(record)))).bits
 }
 
-const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
-const time = z.number().int().min(0).max(8.64e15)
-const hash = (sizes: number[]) =>
-  z.instanceof(Uint8Array).refine((bytes) => sizes.includes(bytes.length), 'is no SHA-256')
-
-/** Fields that are not known are passed over: a newer lymph may say more. */
-const schema = z.object({
-  b: z.string().max(256).refine(isSubject, 'is no printable path of at most 160 bytes'),
-  s: hash([0, 32]),
-  a: z
-    .number()
-    .int()
-    .min(0)
-    .max(ABIS.length - 1),
-  w: z.number().int().min(2).max(9),
-  t: z
-    .number()
-    .int()
-    .min(0)
-    .max(states.length - 1),
-  c: count,
-  p: z
-    .number()
-    .int()
-    .min(0)
-    .max(4096 * 4096 * 8),
-  q: count,
-  n: count,
-  u: count,
-  f: time,
-  m: time,
-  l: z.number().int().min(0).max(1e5),
-  h: hash([32]),
-  z: z
-    .number()
-    .int()
-    .min(1)
-    .max(16 * 1024 * 1024),
-})
-
-/**
- * A digest out of what another host said. Throws FleetError `bad-digest`, naming the field.
- * @param peer who said it, for the error
- */
-export function validateDigest(said: unknown, peer = ''): Digest {
-  const parsed = schema.safeParse(said)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    const field = issue?.path.join('.') || 'it'
-    throw new FleetError(
-      'bad-digest',
-      peer,
-      `the digest does not hold: ${field}: ${issue?.message ?? 'invalid'}`,
-    )
-  }
-  // Of the whole as it came, unknown fields included.
-  const { length } = toCbor(said)
-  if (length > DIGEST_BYTES)
-    throw new FleetError('bad-digest', peer, `a digest of ${length} bytes: ${DIGEST_BYTES} are allowed`)
-  const wire = parsed.data
-  const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
-  return {
-    binary: wire.b,
-    sha256: hex(wire.s),
-    abi: ABIS[wire.a] as Abi,
-    window: wire.w,
-    state: states[wire.t] as ProfileStateName,
-    calls: wire.c,
-    pairs: wire.p,
-    sequences: wire.q,
-    anomalies: wire.n,
-    sinceChange: wire.u,
-    since: wire.f,
-    made: wire.m,
-    lost: wire.l / 1e5,
-    body: { sha256: hex(wire.h), bytes: wire.z },
-  }
+/** The sketch a digest carries; undefined where it has none, or one that was made with another secret. */
+export function sketchOf(digest: Digest, key: SketchKey | undefined): Sketch | undefined {
+  if (!digest.sketch || digest.sketch.key !== key?.id) return undefined
+  const { pairs, sketch } = digest
+  // Its number of pairs and its fill were compared when the digest came.
+  return Sketch.from({ pairs, level: levelOf(pairs), bits: sketch.bits })
 }
 
 /** The mesh's key of a digest: one a profile. 32 hex digits. */

@@ -1,6 +1,8 @@
 /**
  * Why something of another host was refused; counted by member under this word. `unreachable`: no answer at all.
- * `not-held`: it has no such profile. `busy`: asked too often. The rest: what was said does not hold.
+ * `not-held`: it has no such profile. `busy`: asked too often. `other-window`, `other-abi`: its profile is of another
+ * window or ABI, and cannot be compared. `contradiction`: it said that it knows what its digest denies; `liar`: and two
+ * things it signed prove it. The rest: what was said does not hold.
  */
 export type RefusalReason =
   | 'unreachable'
@@ -13,11 +15,16 @@ export type RefusalReason =
   | 'not-the-author'
   | 'stale'
   | 'bad-digest'
+  | 'bad-sketch'
   | 'other-profile'
+  | 'other-window'
+  | 'other-abi'
   | 'body-length'
   | 'body-hash'
   | 'body-format'
   | 'body-claims'
+  | 'contradiction'
+  | 'liar'
 
 /** A host's word that was refused. `detail` is one line; `peer` is '' where no host is meant. */
 export class FleetError extends Error {

@@ -1,5 +1,6 @@
 import { type Announceable, Announcer, type AnnounceSettings } from './announcer.ts'
-import { digestKey, encodeDigest } from './digest.ts'
+import { digestKey, type SketchKey } from './digest.ts'
+import { encodeDigest } from './digest-wire.ts'
 import { FleetError } from './errors.ts'
 import type { BodyQuery, OwnProfiles, Peers, Publisher, Signatures } from './ports.ts'
 import type { Refusals } from './refusals.ts'
@@ -30,6 +31,8 @@ export interface ExchangePorts {
   signatures: Signatures
   publisher: Publisher
   refusals: Refusals
+  /** What sketches are made with now; undefined where there is no mesh. */
+  sketchKey: () => SketchKey | undefined
 }
 
 /** Digests told, bodies given and fetched. What another host sends is checked to the last claim or refused. */
@@ -112,7 +115,8 @@ export class DigestExchange {
       if ('refused' in answer)
         throw new FleetError(answer.refused, from.peer, `${from.name} refuses: ${answer.refused}`)
       const { envelope, body } = answer
-      return verifyBody(from, query, envelope, body, this.#ports.signatures, this.#ports.now())
+      const { signatures, now, sketchKey } = this.#ports
+      return verifyBody(from, query, envelope, body, signatures, now(), sketchKey())
     } catch (error) {
       if (error instanceof FleetError) this.#ports.refusals.add(error)
       throw error
@@ -147,14 +151,13 @@ export class DigestExchange {
         timeoutMs: fetchTimeoutMs,
       })
     } catch (error) {
-      throw new FleetError(
-        'unreachable',
-        from.peer,
-        `${from.name} gave no answer: ${(error as Error).message}`,
-        {
-          cause: error,
-        },
-      )
+      const said = isTooLong(error)
+        ? ([
+            'too-large',
+            `${from.name} sends more than the ${ANSWER_BYTES} bytes a body may have; nothing of it was read`,
+          ] as const)
+        : (['unreachable', `${from.name} gave no answer: ${(error as Error).message}`] as const)
+      throw new FleetError(said[0], from.peer, said[1], { cause: error })
     }
   }
 
@@ -175,4 +178,11 @@ export class DigestExchange {
     this.#given.set(from.peer, given + 1)
     this.#givenInAll++
   }
+}
+
+/** The stream was cut because its length prefix announced more than was agreed. */
+function isTooLong(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (/DataLength/.test(cause.name)) return true
+  return false
 }

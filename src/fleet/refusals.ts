@@ -8,7 +8,7 @@ const others = '(others)'
 export class Refusals {
   readonly #counts = new Map<string, Map<string, number>>()
 
-  add(error: FleetError): void {
+  add(error: Pick<FleetError, 'peer' | 'reason'>): void {
     const known = this.#counts.has(error.peer) || this.#counts.size < membersLimit
     const peer = known ? error.peer : others
     const reasons = this.#counts.get(peer) ?? new Map<string, number>()

@@ -1,9 +1,12 @@
 import { subjectOf } from '#classes'
 import { decodeProfile, type ProfileRecord, profileFileHash, stateName, tableInForce } from '#homeostasis'
-import { validateDigest } from './digest.ts'
+import { bitsOf, type SketchKey } from './digest.ts'
+import { validateDigest } from './digest-wire.ts'
 import { FleetError } from './errors.ts'
 import type { BodyQuery, Signatures } from './ports.ts'
+import { FleetProfile } from './profile.ts'
 import type { Digest } from './types.ts'
+import { usageOf } from './usage.ts'
 import { BODY_BYTES } from './wire.ts'
 
 /** How far another host's clock may lag behind when its statement has just run out, in ms. */
@@ -18,8 +21,9 @@ export interface VerifiedProfile {
 
 /**
  * A peer's profile, believed only as far as it hangs together: the envelope is signed by that member, the digest in it
- * holds and is of what was asked, the body is the one it names, and holds what it claims. Throws FleetError with the
- * reason otherwise.
+ * holds and is of what was asked, the body is the one it names, and holds what it claims. Build-id, package and hours
+ * are that member's word alone. Throws FleetError with the reason otherwise.
+ * @param sketchKey what sketches are made with; one made with another secret is not looked at
  */
 export function verifyBody(
   from: { peer: string; name: string },
@@ -28,6 +32,7 @@ export function verifyBody(
   body: Uint8Array,
   signatures: Pick<Signatures, 'verify'>,
   now: number,
+  sketchKey?: SketchKey,
 ): VerifiedProfile {
   const refuse = (reason: FleetError['reason'], detail: string, cause?: unknown): never => {
     throw new FleetError(reason, from.peer, `${from.name}: ${detail}`, { cause })
@@ -48,6 +53,7 @@ export function verifyBody(
   }
   for (const [what, claimed, held] of claims(digest, profile))
     if (claimed !== held) refuse('body-claims', `the digest says ${what} ${claimed}, the body holds ${held}`)
+  checkSummaries(digest, profile, sketchKey, refuse)
   return { ...from, digest, profile }
 }
 
@@ -82,6 +88,13 @@ function digestIn(
   return validateDigest(record.body, from.peer)
 }
 
+const otherness = {
+  binary: 'other-profile',
+  abi: 'other-abi',
+  window: 'other-window',
+  sha256: 'other-profile',
+} as const
+
 function checkAsked(
   digest: Digest,
   asked: BodyQuery,
@@ -90,11 +103,25 @@ function checkAsked(
   for (const field of ['binary', 'abi', 'window', 'sha256'] as const) {
     const wanted = asked[field]
     if (wanted !== undefined && digest[field] !== wanted)
-      refuse('other-profile', `${field} ${wanted} was asked for, and ${digest[field] || '(none)'} was given`)
+      refuse(otherness[field], `${field} ${wanted} was asked for, and ${digest[field] || '(none)'} was given`)
   }
 }
 
-/** Everything a digest says that its body can be held to. */
+/** Sketch and shares of calls: made again from the body. */
+function checkSummaries(
+  digest: Digest,
+  profile: ProfileRecord,
+  key: SketchKey | undefined,
+  refuse: (reason: FleetError['reason'], detail: string) => never,
+): void {
+  const { sketch, usage } = digest
+  if (sketch && key?.id === sketch.key && !Buffer.from(bitsOf(profile, key)).equals(sketch.bits))
+    refuse('body-claims', "the digest's sketch is not of the pairs that the body holds")
+  if (usage && JSON.stringify(usage) !== JSON.stringify(usageOf(tableInForce(profile))))
+    refuse('body-claims', 'the digest names calls and shares that the body does not hold')
+}
+
+/** Everything a digest says in a number or word that its body can be held to. */
 function* claims(
   digest: Digest,
   profile: ProfileRecord,
@@ -111,4 +138,6 @@ function* claims(
   yield ['anomalies', digest.anomalies, tables.anomalies]
   yield ['calls since the last change', digest.sinceChange, tables.train.lastModCount]
   yield ['since', digest.since, profile.since]
+  if (digest.processes !== undefined)
+    yield ['processes', digest.processes, FleetProfile.of(profile).processes]
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { type Pair, pairCode } from '#homeostasis'
 import type { Abi } from '#syscalls'
 import { IncidentError } from './errors.ts'
-import { higher, severityOf } from './severity.ts'
-import type { Incident } from './types.ts'
+import { codeOf, copyOf, groupOf, type Held, heldOf, pairsOf, rated } from './held.ts'
+import { addUnit, type JudgedUnit, unjudged } from './judged.ts'
+import type { Familiarity, Incident } from './types.ts'
 
 export interface IncidentSettings {
   /** An incident is over once nothing came for this long, in ms. */
@@ -61,11 +61,6 @@ export interface IncidentTotals {
   forgotten: { incidents: number; anomalous: number }
 }
 
-interface Held {
-  incident: Incident
-  codes: Set<number>
-}
-
 /** The incidents of this host. Pure: told the time (ms since the epoch), gives back what changed. */
 export class IncidentBook {
   settings: IncidentSettings
@@ -91,6 +86,22 @@ export class IncidentBook {
     const calls = anomaly.calls ?? 1
     if (!Number.isSafeInteger(calls) || calls < 1)
       throw new IncidentError(`an anomaly stands for 1 call or more, not ${calls}`)
+    return this.#into(of, now, (held) => this.#add(held, anomaly, calls))
+  }
+
+  /** A process was judged. Undefined: it is not odd, and no open incident waits for it. */
+  judge(unit: JudgedUnit, of: AnomalousBinary, now: number): Observed | undefined {
+    if (unit.level === 'none' && !this.#find(of)?.waiting.has(unit.pid)) return undefined
+    return this.#into(of, now, (held) => {
+      addUnit(held.incident, unit)
+      held.waiting.delete(unit.pid)
+      if (held.incident.pids.length < pidsLimit && !held.incident.pids.includes(unit.pid))
+        held.incident.pids.push(unit.pid)
+    })
+  }
+
+  /** The open incident of the binary takes it in, or a new one. */
+  #into(of: AnomalousBinary, now: number, add: (held: Held) => void): Observed {
     const closed: Incident[] = []
     let held = this.#find(of)
     if (held && now - held.incident.lastSeen >= this.settings.quietMs) {
@@ -102,7 +113,10 @@ export class IncidentBook {
       this.#makeRoom(closed)
       held = this.#begin(of, now)
     }
-    const raised = this.#add(held, anomaly, calls, now) || opened
+    add(held)
+    held.incident.lastSeen = Math.max(held.incident.lastSeen, now)
+    this.#changed.add(held.incident.id)
+    const raised = rated(held) || opened
     return { incident: copyOf(held.incident), change: opened ? 'opened' : 'updated', raised, closed }
   }
 
@@ -130,6 +144,16 @@ export class IncidentBook {
     return undefined
   }
 
+  /** What the fleet says of it. Undefined for an id that is not there. */
+  tell(id: string, familiarity: Familiarity): Incident | undefined {
+    const open = [...this.#open.values()].find(({ incident }) => incident.id === id)
+    const incident = open?.incident ?? this.#closed.get(id)
+    if (!incident) return undefined
+    incident.familiarity = familiarity
+    this.#changed.add(id)
+    return copyOf(incident)
+  }
+
   /** Newest first. */
   list(): Incident[] {
     return [...this.#closed.values(), ...[...this.#open.values()].map(({ incident }) => incident)]
@@ -149,7 +173,10 @@ export class IncidentBook {
 
   /** Puts back what was saved; open ones go on. Before the first `observe`. */
   restore(saved: Iterable<Incident>): void {
-    const sorted = [...saved].map(copyOf).sort((a, b) => a.lastSeen - b.lastSeen)
+    // What was saved before there was a judgement has nothing of it.
+    const sorted = [...saved]
+      .map((one) => copyOf({ ...unjudged(), ...one }))
+      .sort((a, b) => a.lastSeen - b.lastSeen)
     for (const incident of sorted) {
       this.#observed += incident.anomalous
       if (
@@ -157,7 +184,7 @@ export class IncidentBook {
         !this.#open.has(groupOf(incident)) &&
         this.#open.size < this.settings.openLimit
       )
-        this.#open.set(groupOf(incident), { incident, codes: new Set(incident.pairs.map(codeOf)) })
+        this.#open.set(groupOf(incident), heldOf(incident))
       else this.#keepClosed({ ...incident, state: incident.state === 'open' ? 'quiet' : incident.state })
     }
   }
@@ -205,18 +232,18 @@ export class IncidentBook {
       firstSeen: now,
       lastSeen: now,
       state: 'open',
+      ...unjudged(),
     }
-    const held = { incident, codes: new Set<number>() }
+    const held = heldOf(incident)
     this.#open.set(groupOf(of), held)
     return held
   }
 
-  /** Whether its severity rose. */
-  #add(held: Held, anomaly: Anomaly, calls: number, now: number): boolean {
+  #add(held: Held, anomaly: Anomaly, calls: number): void {
     const { incident, codes } = held
     this.#observed += calls
     incident.anomalous += calls
-    incident.lastSeen = Math.max(incident.lastSeen, now)
+    if (held.waiting.size < pidsLimit) held.waiting.add(anomaly.pid)
     incident.maxLfc = Math.max(incident.maxLfc, anomaly.lfc, anomaly.maxLfc)
     if (incident.pids.length < pidsLimit && !incident.pids.includes(anomaly.pid))
       incident.pids.push(anomaly.pid)
@@ -228,11 +255,6 @@ export class IncidentBook {
         incident.pairs.push(pair)
       } else incident.pairsCut++
     }
-    this.#changed.add(incident.id)
-    const severity = severityOf(incident.maxLfc, incident.window)
-    if (!higher(severity, incident.severity)) return false
-    incident.severity = severity
-    return true
   }
 
   #makeRoom(closed: Incident[]): void {
@@ -276,19 +298,3 @@ export class IncidentBook {
     }
   }
 }
-
-const groupOf = (of: Pick<AnomalousBinary, 'binary' | 'sha256' | 'abi'>): string =>
-  `${of.binary}\0${of.sha256}\0${of.abi}`
-
-const codeOf = (pair: Pair): number => pairCode(pair.current, pair.previous, pair.distance)
-
-function* pairsOf({ current, previous, missing }: Anomaly): Generator<Pair> {
-  for (const [index, call] of previous.entries())
-    if ((missing >> index) & 1) yield { current, previous: call, distance: index + 1 }
-}
-
-const copyOf = (incident: Incident): Incident => ({
-  ...incident,
-  pairs: [...incident.pairs],
-  pids: [...incident.pids],
-})

@@ -1,7 +1,7 @@
 import { subjectOf } from '#classes'
 import { EMPTY, OUT_OF_RANGE, type Pair } from '#homeostasis'
 import { type Abi, callName } from '#syscalls'
-import type { Incident } from './types.ts'
+import type { Incident, IncidentPart } from './types.ts'
 
 /** Unseen pairs named in a line; the rest is counted. */
 const named = 4
@@ -19,6 +19,7 @@ export function incidentMessage(
   incident: Incident,
   change: 'opened' | 'rose' | 'quiet' | 'resolved',
 ): string {
+  const { parts, m, q, edge, windows } = incident
   const { id, binary, abi, severity, anomalous, maxLfc, pairs, pairsCut, pids } = incident
   const what = change === 'rose' ? `is ${severity} now` : change === 'quiet' ? 'has become quiet' : change
   const shown = pairs.slice(0, named).map((pair) => pairText(abi, pair))
@@ -27,5 +28,19 @@ export function incidentMessage(
     shown.length === 0 ? '' : `; unseen: ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
   const processes = pids.length === 1 ? `PID ${pids[0]}` : `${pids.length} processes`
   const calls = anomalous === 1 ? '1 anomalous call' : `${anomalous} anomalous calls`
-  return `Incident ${id} ${what} (${severity}): ${subjectOf(binary)}, ${calls}, LFC ${maxLfc}, ${processes}${unseen}`
+  const judged =
+    incident.bits === null
+      ? ''
+      : `; ${bitsText(incident.bits)} bits: ${parts.map(partText).join(', ')} (m ${m}, q ${(q ?? 0).toFixed(2)})`
+  const started = edge ? `; it never started ${subjectOf(edge.started)} before` : ''
+  const [first] = windows
+  const window = first ? `; ${first.part.toUpperCase()} at call ${first.call}: ${first.calls.join(' ')}` : ''
+  return `Incident ${id} ${what} (${severity}): ${subjectOf(binary)}, ${calls}, LFC ${maxLfc}, ${processes}${judged}${started}${window}${unseen}`
+}
+
+const bitsText = (bits: number): string => bits.toFixed(1)
+
+/** `N 9.2`, `edge`: what spoke, with its own bits. */
+export function partText({ part, bits }: IncidentPart): string {
+  return part === 'edge' || part === 'recurrence' ? part : `${part.toUpperCase()} ${bitsText(bits)}`
 }

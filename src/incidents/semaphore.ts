@@ -20,10 +20,13 @@ export interface SemaphoreBody
   kind: typeof SEMAPHORE_KIND
   /** The binary, as `subjectOf` writes it. */
   subject: string
+  /** Hashes of the pairs that too few hosts know, under the mesh's secret: 16 hex digits each. */
+  unfamiliar?: string[] | undefined
 }
 
 export function toSemaphore(incident: Incident): SemaphoreBody {
   const { sha256, abi, window, severity, anomalous, maxLfc, firstSeen, lastSeen } = incident
+  const unfamiliar = incident.familiarity?.unfamiliar ?? []
   return {
     kind: SEMAPHORE_KIND,
     subject: subjectOf(incident.binary),
@@ -36,6 +39,7 @@ export function toSemaphore(incident: Incident): SemaphoreBody {
     pairs: incident.pairs.slice(0, SEMAPHORE_PAIRS),
     firstSeen,
     lastSeen,
+    ...(unfamiliar.length > 0 ? { unfamiliar: unfamiliar.slice(0, SEMAPHORE_PAIRS) } : {}),
   }
 }
 
@@ -56,6 +60,8 @@ export function refreshDue(
   now: number,
 ): boolean {
   if (!last || higher(body.severity, last.body.severity)) return true
+  // What the fleet does not know came after the first word: others look for it.
+  if ((body.unfamiliar?.length ?? 0) > 0 && !last.body.unfamiliar) return true
   const age = now - last.at
   if (age >= ttlMs / 2) return true
   return age >= refreshMs && body.anomalous !== last.body.anomalous
@@ -84,6 +90,10 @@ const schema = z
       .max(SEMAPHORE_PAIRS),
     firstSeen: time,
     lastSeen: time,
+    unfamiliar: z
+      .array(z.string().regex(/^[0-9a-f]{16}$/))
+      .max(SEMAPHORE_PAIRS)
+      .optional(),
   })
   .refine(({ firstSeen, lastSeen }) => firstSeen <= lastSeen, 'lastSeen lies before firstSeen')
   .refine(

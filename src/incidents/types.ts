@@ -1,8 +1,21 @@
-import type { Pair } from '#homeostasis'
+import type { ExecEdge, JudgementLevel, Pair, VerdictPart } from '#homeostasis'
 import type { Abi } from '#syscalls'
 
 export type IncidentState = 'open' | 'quiet' | 'resolved'
 export type Severity = 'notice' | 'incident' | 'severe'
+
+/** One part of what made a process odd, and its bits. Of `recurrence` those at which odd processes count as too many. */
+export interface IncidentPart {
+  part: VerdictPart
+  bits: number
+}
+
+/** A window that spoke: the names of its calls, oldest first, and the place of the last in its unit, from 0. */
+export interface IncidentWindow {
+  part: VerdictPart
+  call: number
+  calls: string[]
+}
 
 /** The anomalies of one binary on one host, grouped until quiet; what a person sees. Times in ms since the epoch. */
 export interface Incident {
@@ -23,4 +36,38 @@ export interface Incident {
   firstSeen: number
   lastSeen: number
   state: IncidentState
+  /** Of its oddest process, a new edge included; null: nothing was judged, and the severity is by LFC. */
+  bits: number | null
+  /** The level of its oddest process. */
+  level: JudgementLevel | null
+  parts: IncidentPart[]
+  /** The first that spoke, at most 12. */
+  windows: IncidentWindow[]
+  /** A program that this one had never started. */
+  edge: ExecEdge | null
+  /** Units the bits are counted by, and the share of them that had something new. */
+  m: number | null
+  q: number | null
+  /** Judged processes in it (or parts of 16,384 calls), and their numbers in the profile: the last 64. */
+  units: number
+  ordinals: number[]
+  /** What the hosts that run the same file say of its pairs; absent: they were not asked, or not yet. */
+  familiarity?: Familiarity
+}
+
+/** The fleet's word on an incident's pairs. */
+export interface Familiarity {
+  /** Peers that know the pair that fewest know, of those whose word counts. */
+  known: number
+  asked: number
+  verdict: 'familiar' | 'unfamiliar' | 'not-asked-enough'
+  /** When it was reached, ms since the epoch, and of how many of the incident's pairs. */
+  at: number
+  pairs: number
+  /** Hashes of the pairs that too few know, under the mesh's secret: 16 hex digits each, at most 64. */
+  unfamiliar: string[]
+  /** Another host's incident on the same binary that holds most of them. */
+  wave?: { host: string; peer: string }
+  /** Peers whose own digest contradicts their answer: their word was not counted. */
+  liars?: string[]
 }

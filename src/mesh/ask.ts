@@ -42,6 +42,7 @@ export async function serveOn(
   }
   await host.handle(protocol, answer, {
     maxInboundStreams: bounds.streams ?? limits.askStreams,
+    runOnLimitedConnection: true,
   })
 }
 
@@ -59,7 +60,7 @@ export async function askOn(
   const signal = AbortSignal.timeout(bounds.timeoutMs)
   let stream: Stream | undefined
   try {
-    stream = await connection.newStream(protocol, { signal })
+    stream = await connection.newStream(protocol, { signal, runOnLimitedConnection: true })
     const talk = lpStream(stream, { maxDataLength: bounds.answerBytes })
     await talk.write(request, { signal })
     const reply = (await talk.read({ signal })).slice()

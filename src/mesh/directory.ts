@@ -28,6 +28,8 @@ export interface Entry {
   /** Head of its admin log and ids of the keys it holds, as last heard. */
   adminSeq: number
   ringHeld: string[] | undefined
+  /** Does it serve as a relay? As it last said. */
+  relays: boolean
   /** The state last told to listeners; 'new' before the first. */
   told: MemberState | 'new'
 }
@@ -39,6 +41,7 @@ const saved = z.strictObject({
   lastHeard: z.number(),
   skewMs: z.number(),
   left: z.boolean(),
+  relays: z.boolean().default(false),
 })
 
 export interface DirectoryRules {
@@ -102,6 +105,7 @@ export class Directory {
       left: false,
       adminSeq: 0,
       ringHeld: undefined,
+      relays: false,
       told: 'new',
     }
     this.#entries.set(certificate.peer, entry)
@@ -144,13 +148,14 @@ export class Directory {
   }
 
   save(entry: Entry): Uint8Array {
-    const { certificate, version, lastHeard, skewMs, left } = entry
+    const { certificate, version, lastHeard, skewMs, left, relays } = entry
     return encode({
       ...this.known(entry),
       version,
       lastHeard,
       skewMs,
       left,
+      relays,
       credential: certificate.credential,
     })
   }

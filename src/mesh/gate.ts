@@ -25,6 +25,9 @@ export class Gate {
     this.#options = options
   }
 
+  /** Is this peer kept out? */
+  readonly denied = (peer: string): boolean => this.#options.denied(peer)
+
   get gater(): ConnectionGater {
     return {
       denyDialPeer: (peer: PeerId) => this.#options.denied(peer.toString()),
@@ -62,6 +65,9 @@ export class Gate {
 
 function ipOf({ remoteAddr, direction }: MultiaddrConnection | Connection): string | undefined {
   if (direction !== 'inbound') return undefined
-  const [first] = remoteAddr.getComponents()
-  return first?.name === 'ip4' || first?.name === 'ip6' ? first.value : undefined
+  const components = remoteAddr.getComponents()
+  const [first] = components
+  if (first?.name !== 'ip4' && first?.name !== 'ip6') return undefined
+  // Who comes through a relay must not use up what the relay itself has.
+  return components.some(({ name }) => name === 'p2p-circuit') ? `${first.value} relayed` : first.value
 }

@@ -56,6 +56,8 @@ export class Admission {
   /** Connections that a key which only recovers has opened, hello done. */
   readonly #recovering = new Set<Connection>()
   readonly #timers = new Map<Connection, NodeJS.Timeout>()
+  /** Dialled back at their asking, just now: whoever makes that connection closes it. */
+  readonly #probed = new Set<string>()
   #stopped = false
 
   constructor(options: AdmissionOptions) {
@@ -77,6 +79,7 @@ export class Admission {
       (stream, connection) => this.#answer(stream, connection),
       {
         maxInboundStreams: 2,
+        runOnLimitedConnection: true,
       },
     )
   }
@@ -96,6 +99,12 @@ export class Admission {
 
   get pending(): number {
     return this.#timers.size
+  }
+
+  /** A connection made to `peer` while this is on is a look at whether it can be reached, no acquaintance. */
+  probing(peer: string, on: boolean): void {
+    if (on) this.#probed.add(peer)
+    else this.#probed.delete(peer)
   }
 
   /** Cuts a peer off; the gater is not asked about connections that are open. */
@@ -127,7 +136,7 @@ export class Admission {
     }, this.#options.timing.hello)
     timer.unref()
     this.#timers.set(connection, timer)
-    if (connection.direction !== 'outbound') return
+    if (connection.direction !== 'outbound' || this.#probed.has(peer)) return
     this.#ask(connection).catch((error) => {
       this.#options.log.info(`hello with ${peer}: ${because(error)}`)
       connection.abort(error instanceof Error ? error : new Error(String(error)))
@@ -152,7 +161,7 @@ export class Admission {
   async #ask(connection: Connection): Promise<void> {
     const { identity, now, administration } = this.#options
     const signal = this.#signal()
-    const stream = await connection.newStream(protocols.hello, { signal })
+    const stream = await connection.newStream(protocols.hello, { signal, runOnLimitedConnection: true })
     const talk = converse(stream, limits.helloBytes, signal)
     const sent = now()
     await talk.write(this.#hello())

@@ -14,7 +14,9 @@ import { because, MeshError } from './errors.ts'
 import { type GossipOptions, gossipOptions } from './gossip-options.ts'
 import { hostKey, type Signer } from './keys.ts'
 import { limits } from './limits.ts'
+import type { Nearby } from './nearby.ts'
 import { pskRing, type RingKey } from './protector.ts'
+import { isRelayed, type Relay } from './relay.ts'
 
 export interface HostOptions {
   key: Signer
@@ -25,6 +27,9 @@ export interface HostOptions {
   ring(): RingKey[]
   opened?(connection: MultiaddrConnection, keyId: string): void
   gater?: ConnectionGater
+  relay?: Relay | undefined
+  /** Finds members on the local network, or is found by them. */
+  nearby?: Nearby | undefined
 }
 
 export type MeshHost = Libp2p<{ pubsub: GossipSub }>
@@ -33,7 +38,10 @@ function base(options: HostOptions) {
   return {
     privateKey: hostKey(options.key),
     addresses: { listen: options.listen },
-    transports: [options.memory ? memory() : tcp()],
+    transports: [
+      options.memory ? memory() : tcp(),
+      ...(options.relay === undefined ? [] : [options.relay.transport]),
+    ],
     connectionEncrypters: [noise({ prologueBytes: options.meshId })],
     streamMuxers: [yamux()],
     connectionProtector: pskRing(options.ring, options.opened),
@@ -57,6 +65,8 @@ export async function createMeshHost(options: HostOptions, gossip: GossipOptions
     services: {
       identify: identify(),
       ping: ping(),
+      ...(options.relay === undefined ? {} : { relay: options.relay.service }),
+      ...(options.nearby === undefined ? {} : { nearby: options.nearby.service }),
       pubsub: gossipsub(gossipOptions(gossip)),
     },
   })
@@ -119,28 +129,54 @@ export function reachable(host: Libp2p, atMost: number = limits.addresses): stri
 }
 
 /**
- * Dials one peer at some addresses. Throws what libp2p throws, or where none of them is one. Members tell their addresses
- * themselves, so what is no address is passed over.
+ * Dials one peer at some addresses, relays last, within `ms`. Throws what libp2p throws, or where none of them is one. Members
+ * tell their addresses themselves, so what is no address is passed over.
  */
-export async function dial(
+export async function dial(host: Libp2p, peer: string, addresses: string[], ms: number): Promise<Connection> {
+  const [direct, relayed] = [addresses.filter((one) => !isRelayed(one)), addresses.filter(isRelayed)]
+  const ways = [direct, relayed].map((some) => readable(peer, some)).filter(({ length }) => length > 0)
+  const [first, second] = ways
+  if (first === undefined) throw new Error('none of its addresses can be read')
+  if (second === undefined) return host.dial(first, { signal: AbortSignal.timeout(ms) })
+  // An address behind somebody's NAT answers nothing at all: leave time for the way round.
+  return host
+    .dial(first, { signal: AbortSignal.timeout(ms * 0.4) })
+    .catch(() => host.dial(second, { signal: AbortSignal.timeout(ms * 0.6) }))
+}
+
+/** Can a peer that is connected be dialled at these addresses? It shows its key there, and the connection is closed. */
+export async function dialBack(
   host: Libp2p,
   peer: string,
   addresses: string[],
-  signal: AbortSignal,
-): Promise<Connection> {
-  const good = addresses.flatMap((address) => {
+  ms: number,
+): Promise<boolean> {
+  try {
+    const connection = await host.dial(readable(peer, addresses), {
+      signal: AbortSignal.timeout(ms),
+      force: true,
+    })
+    await connection.close().catch(() => connection.abort(new Error('only looking')))
+    return true
+  } catch {
+    return false
+  }
+}
+
+function readable(peer: string, addresses: string[]) {
+  return addresses.flatMap((address) => {
     try {
       return [multiaddr(`${address}/p2p/${peer}`)]
     } catch {
       return []
     }
   })
-  if (good.length === 0) throw new Error('none of its addresses can be read')
-  return host.dial(good, { signal })
 }
 
+/** The open connection to a peer; one without a relay, where there is one. */
 export function connectionTo(host: Libp2p, peer: string): Connection | undefined {
-  return host.getConnections(peerIdFromString(peer)).find((connection) => connection.status === 'open')
+  const open = host.getConnections(peerIdFromString(peer)).filter(({ status }) => status === 'open')
+  return open.find(({ limits: bounds }) => bounds === undefined) ?? open[0]
 }
 
 /** The interfaces of `listen` with any free port, for a second host beside the first. */

@@ -128,6 +128,12 @@ export interface Mesh {
   verify(envelope: Uint8Array): MeshRecord
   /** Signs a record without gossiping it (an answer to a request). */
   sign(kind: RecordKind, key: string, body: unknown, ttlMs: number): MeshRecord
+  /** 32 bytes that only members can make, the same on all that use the same key of the ring; another for each purpose. */
+  derive(purpose: string): Uint8Array
+  /** Ed25519 over bytes that are no record (an answer), told apart from everything else signed by its purpose: 64 bytes. */
+  signBytes(purpose: string, bytes: Uint8Array): Uint8Array
+  /** Whether a member of this mesh signed them for that purpose. */
+  verifyBytes(purpose: string, bytes: Uint8Array, signature: Uint8Array, peer: string): boolean
   /** `approve`: the host that shows it waits until an operator has said yes. */
   invite(options: {
     name?: string

@@ -108,13 +108,11 @@ async function talk(
 ): Promise<enrol.Welcome> {
   const ranOut = token.expires < now()
   const where = token.addresses.join(', ')
-  const connection = await dial(host, token.peer, token.addresses, AbortSignal.timeout(dialMs)).catch(
-    (error) => {
-      // By our clock alone one cannot tell an old invite from a wrong clock, so the issuer was asked; it is gone.
-      if (ranOut) throw expired(token)
-      throw unanswered(error, where)
-    },
-  )
+  const connection = await dial(host, token.peer, token.addresses, dialMs).catch((error) => {
+    // By our clock alone one cannot tell an old invite from a wrong clock, so the issuer was asked; it is gone.
+    if (ranOut) throw expired(token)
+    throw unanswered(error, where)
+  })
   try {
     const signal = AbortSignal.timeout(talkMs)
     const stream = await connection.newStream(protocols.enrol, { signal })

@@ -73,5 +73,9 @@ export function publicKeyOf(peer: string): Uint8Array {
   return id.publicKey.raw
 }
 
+/** Bytes as they are signed for a purpose that no record and no certificate has. */
+export const purposeful = (purpose: string, bytes: Uint8Array): Uint8Array =>
+  concat([fromString(`lymph/v1/bytes/${purpose}\0`), bytes])
+
 /** The node key as libp2p wants it. */
 export const hostKey = (signer: Signer) => privateKeyFromRaw(signer.raw)

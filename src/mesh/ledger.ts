@@ -25,6 +25,8 @@ const aliveBody = z.object({
   /** How far its admin log reaches, and the keys of the ring it holds. */
   admin: z.int().nonnegative(),
   ring: z.array(z.string().max(16)).max(16),
+  /** It serves as a relay. */
+  relay: z.boolean().optional(),
 })
 export type Alive = z.infer<typeof aliveBody>
 
@@ -270,8 +272,9 @@ export class Ledger {
     entry.left = statement.op === 'clear'
     const body = aliveBody.safeParse(statement.body)
     if (body.success) {
-      const { addresses, version, admin, ring } = body.data
-      Object.assign(entry, { addresses, version, adminSeq: Math.max(entry.adminSeq, admin), ringHeld: ring })
+      const { addresses, version, admin, ring, relay = false } = body.data
+      const adminSeq = Math.max(entry.adminSeq, admin)
+      Object.assign(entry, { addresses, version, adminSeq, ringHeld: ring, relays: relay })
     }
     writes.put(`member/${statement.author}`, () => directory.save(entry))
   }

@@ -86,6 +86,32 @@ export const misdeeds = {
 /** Questions of one peer (admin log, certificates, renewals, syncs, other rooms' questions together). */
 export const questions = { perMinute: 240, burst: 400, names: limits.members } as const
 
+/** What a host that serves as a relay gives, and what one that needs a relay asks for. Sizes in bytes, times in ms. */
+export const relayed = {
+  /** Members with a slot at one relay. */
+  slots: 64,
+  /** A slot is asked for again 5 min before it ends. */
+  slotLifetime: hour,
+  /** One relayed connection: then it is cut, and may be made anew. */
+  lifetime: hour,
+  bytes: 64 << 20,
+  /** Connections asked of a relay by one member, and all it carries at one time. */
+  calls: { perMinute: 30, burst: 60, inAll: 128 },
+  /** Streams of one connection: what one member asks for, and what may lead to one. */
+  callsOfOne: 32,
+  callsToOne: 64,
+  answer: 5 * second,
+  /** Slots a host that cannot be dialled wants, and how long it waits before it asks the same relay again. */
+  relays: 2,
+  again: 10 * second,
+  /** Members asked to dial back; and how often a member is dialled back at its asking. */
+  asked: 3,
+  probes: { perMinute: 2, burst: 4 },
+} as const
+
+/** Between two questions on the local network, and between two dials of one peer found there, ms. */
+export const mdnsEvery = 10 * second
+
 /** What the operation of a host depends on in time. Tests and simulations shorten some. */
 export interface Timing {
   /** Period of the alive record. */
@@ -111,6 +137,9 @@ export interface Timing {
   wander: number
   /** Between attempts at renewing a certificate that is due. */
   renew: number
+  /** Between looks at whether this host can be dialled, and how long what a member found holds. */
+  reach: number
+  reachAgain: number
   /** How long an operator's command waits for the members to have it. */
   acknowledge: number
 }
@@ -132,6 +161,8 @@ export const timing: Timing = {
   seen: 12 * minute,
   wander: 5 * minute,
   renew: 10 * minute,
+  reach: 2 * second,
+  reachAgain: 10 * minute,
   acknowledge: 5 * second,
 }
 
@@ -147,6 +178,7 @@ export const protocols = {
   certificates: '/lymph/certs/1',
   admin: '/lymph/admin/1',
   renew: '/lymph/renew/1',
+  reach: '/lymph/reach/1',
   enrol: '/lymph/enrol/1',
   ask: (name: string) => `/lymph/ask/${name}/1`,
 } as const

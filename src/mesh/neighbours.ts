@@ -8,6 +8,7 @@ import type { Directory, Entry } from './directory.ts'
 import { because } from './errors.ts'
 import { dial } from './host.ts'
 import { fullMesh, neighbours, type Timing } from './limits.ts'
+import { isRelayed } from './relay.ts'
 
 interface Wait {
   until: number
@@ -114,10 +115,13 @@ export class Neighbours {
     if (candidates.size < fullMesh) return [...candidates.values()]
     const { admitted, timing } = this.#options
     for (const peer of this.#chosen) if (!candidates.has(peer)) this.#chosen.delete(peer)
-    while (this.#chosen.size < neighbours) this.#chosen.add(this.#pick([...candidates.keys()]))
+    // Gossip does not run through relays: those that can be dialled carry it, and the others dial some of them.
+    const direct = [...candidates].filter(([, { addresses }]) => addresses.some((one) => !isRelayed(one)))
+    const pool = direct.length >= neighbours ? direct.map(([peer]) => peer) : [...candidates.keys()]
+    while (this.#chosen.size < neighbours) this.#chosen.add(this.#pick(pool))
     if (clock - this.#wandered > timing.wander) {
       this.#wandered = clock
-      const away = [...candidates.keys()].filter((peer) => !admitted(peer))
+      const away = pool.filter((peer) => !admitted(peer))
       // One neighbour gives its place up, so that the chosen stay few and change.
       this.#chosen.delete(this.#chosen.keys().next().value as string)
       if (away.length > 0) this.#chosen.add(this.#pick(away))
@@ -139,7 +143,7 @@ export class Neighbours {
     const step = Math.min(most, (before ?? timing.backoffMin / 2) * 2)
     // A dial that succeeds is no membership yet (the other side may still refuse), so the wait is set either way.
     this.#waits.set(peer, { step, until: performance.now() + step * (0.75 + random() / 2) })
-    dial(host, peer, entry.addresses, AbortSignal.timeout(recent ? timing.dial : 3 * timing.dial))
+    dial(host, peer, entry.addresses, recent ? timing.dial : 3 * timing.dial)
       .catch((error) => {
         // Once an outage, not once a dial.
         if (before === undefined)

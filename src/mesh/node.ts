@@ -1,14 +1,15 @@
 /** A running member: the parts of this room put together. `openMesh` hands out its face, tests and simulations take it whole. */
 import { Administration } from './administration.ts'
 import type { AdminStatement } from './adminstate.ts'
-import { type AskBounds, askOn, serveOn } from './ask.ts'
+import type { AskBounds } from './ask.ts'
 import { Authority } from './authority.ts'
 import { Certificates } from './certificates.ts'
 import type { Directory, Entry } from './directory.ts'
 import { because, MeshError } from './errors.ts'
+import { Events } from './events.ts'
 import { validateGossip } from './gossip.ts'
 import { Admission } from './hello.ts'
-import { enrolListen, type MeshHost, reachable, startHost } from './host.ts'
+import { enrolListen, type MeshHost, startHost } from './host.ts'
 import { type Identity, putAside } from './identity.ts'
 import type {
   Member,
@@ -21,18 +22,22 @@ import type {
   RequestHandler,
 } from './interface.ts'
 import { Invites } from './invites.ts'
+import { publicKeyOf, purposeful, verifySignature } from './keys.ts'
 import { Ledger } from './ledger.ts'
-import { questions as asked, protocols, type Timing, topic, timing as usual } from './limits.ts'
+import { type Timing, topic, timing as usual } from './limits.ts'
 import { Neighbours } from './neighbours.ts'
 import { operatorOf } from './operator.ts'
 import type { OpenOptions, Parts } from './options.ts'
-import { Quota } from './quota.ts'
+import { directly, Reach } from './reach.ts'
 import { Relations } from './relations.ts'
+import type { Relay } from './relay.ts'
 import { Renewal } from './renewal.ts'
+import { Requests } from './requests.ts'
+import { derived } from './ring.ts'
 import { Roster } from './roster.ts'
 import { sideOf } from './side.ts'
 import { Speaker } from './speaker.ts'
-import { type Gauged, gaugesOf } from './status.ts'
+import { type Gauged, statusOf } from './status.ts'
 import { Synchroniser } from './synchroniser.ts'
 
 export class MeshNode implements Mesh {
@@ -45,6 +50,9 @@ export class MeshNode implements Mesh {
   readonly administration: Administration
   readonly renewal: Renewal
   readonly operator: Operator
+  readonly relay: Relay | undefined
+  /** Whether and where this host can be dialled. */
+  readonly reach: Reach
   readonly #parts: Parts
   readonly #gauged: Omit<Gauged, 'now' | keyof Parts>
   readonly #roster: Roster
@@ -53,11 +61,11 @@ export class MeshNode implements Mesh {
   readonly #neighbours: Neighbours
   readonly #invites: Invites
   readonly #certificates: Certificates
-  readonly #questions = new Quota(asked)
+  readonly #requests: Requests
   readonly #options: OpenOptions
   readonly #timing: Timing
   readonly #now: () => number
-  readonly #listeners: ((event: MeshEvent) => void)[] = []
+  readonly #events: Events
   readonly #timers: NodeJS.Timeout[] = []
   #stopping: Promise<void> | undefined
 
@@ -68,6 +76,7 @@ export class MeshNode implements Mesh {
     this.#options = options
     this.identity = identity
     this.host = host
+    this.relay = parts.relay
     this.directory = directory
     this.#timing = { ...usual, ...options.timing }
     this.#now = options.now ?? Date.now
@@ -79,7 +88,8 @@ export class MeshNode implements Mesh {
     const count = (reason: string) => void counters.set(reason, (counters.get(reason) ?? 0) + 1)
     const admitted = (peer: string) => this.admission.admitted(peer)
     const peers = () => this.admission.peers()
-    const emit = (event: MeshEvent) => this.#emit(event)
+    this.#events = new Events(log.warn, (event) => this.#followed(event))
+    const { emit } = this.#events
     const clock = { now, random, timing }
     const common = { host, identity, directory, writes, self, version, log, count, emit, gate, ...clock }
     this.#roster = new Roster({ ...common, admitted })
@@ -88,6 +98,10 @@ export class MeshNode implements Mesh {
     const seek = (author: string, from: string) => this.#certificates.seek(author, from)
     this.ledger = new Ledger({ ...common, epoch, seek })
     this.#neighbours = new Neighbours({ ...common, admitted, deny })
+    this.#requests = new Requests({
+      ...{ ...common, admitted, roster: this.#roster, neighbours: this.#neighbours },
+      admission: () => this.admission,
+    })
     this.#relations = new Relations({
       ...common,
       quiet: options.quiet === true,
@@ -101,6 +115,12 @@ export class MeshNode implements Mesh {
     const ruled = (statements: AdminStatement[]) => relations.ruled(statements)
     this.administration = new Administration({ ...common, peers, ruled })
     const { administration } = this
+    this.reach = new Reach({
+      ...{ ...common, ...options.relay, relay: parts.relay, listen: options.listen },
+      peers: () => directly(host, peers()),
+      probing: (peer, on) => this.admission.probing(peer, on),
+      changed: () => this.#moved(),
+    })
     this.admission = new Admission({
       ...common,
       administration,
@@ -109,11 +129,17 @@ export class MeshNode implements Mesh {
       recovering: (entry) => void relations.recover(entry),
     })
     const side = sideOf({ ...common, ledger: this.ledger, learnt })
-    const may = (peer: string) => this.#mayAsk(peer)
     const taken = () => side.taken
-    this.synchroniser = new Synchroniser({ ...common, side, peers, admitted, may, taken })
+    this.synchroniser = new Synchroniser({ ...common, side, peers, admitted, may: this.#requests.may, taken })
     const { ledger, synchroniser } = this
-    this.#speaker = new Speaker({ ...common, options, ledger, administration, synchroniser })
+    this.#speaker = new Speaker({
+      ...common,
+      options,
+      ledger,
+      administration,
+      synchroniser,
+      reach: this.reach,
+    })
     const listen = options.enrolListen ?? enrolListen(options.listen)
     this.#invites = new Invites({ ...common, store, listen, learnt })
     const reach = (peer: string) => this.#neighbours.reach(peer)
@@ -121,16 +147,10 @@ export class MeshNode implements Mesh {
     this.renewal = new Renewal({ ...common, reach, learnt, issue })
     const authority = new Authority({ ...common, administration })
     this.operator = operatorOf({ authority, renewal: this.renewal, invites: this.#invites })
-    const [neighbours, invites, questions] = [this.#neighbours, this.#invites, this.#questions]
-    this.#gauged = {
-      ledger,
-      synchroniser,
-      admission: this.admission,
-      invites,
-      neighbours,
-      questions,
-      relations,
-    }
+    const [neighbours, invites, questions] = [this.#neighbours, this.#invites, this.#requests.quota]
+    const { admission, reach: whereabouts } = this
+    const gauged = { ledger, synchroniser, admission, invites, neighbours, questions, relations }
+    this.#gauged = { ...gauged, reach: whereabouts, roster: this.#roster }
     const refused = (peer: string, reason: string) => relations.refused(peer, reason)
     validateGossip({ ...common, ledger: this.ledger, admitted, refused })
   }
@@ -145,16 +165,17 @@ export class MeshNode implements Mesh {
         `the certificate of ${identity.name} has expired; get an invite from a host of the mesh, leave and join again`,
       )
     await this.ledger.load(this.#options.keyValue)
-    const mayAsk = (peer: string) => this.#mayAsk(peer)
-    const recovers = (peer: string) => admission.mayRecover(peer) && this.#questions.take(peer, this.#now())
+    const { may, mayRecover } = this.#requests
     await Promise.all([
       admission.serve(),
-      this.administration.serve(recovers),
-      this.renewal.serve(recovers),
-      this.#certificates.serve(mayAsk),
+      this.administration.serve(mayRecover),
+      this.renewal.serve(mayRecover),
+      this.reach.serve(may),
+      this.#certificates.serve(may),
       ...(quiet ? [] : [this.synchroniser.serve()]),
     ])
     await startHost(host, this.#options.listen)
+    this.relay?.watch(host)
     host.services.pubsub.subscribe(topic)
     own.entry.addresses = this.#speaker.alive().addresses
     try {
@@ -168,22 +189,13 @@ export class MeshNode implements Mesh {
       await this.#speaker.sayAlive()
     }
     this.#neighbours.start()
-    if (!quiet) this.synchroniser.start()
+    if (quiet) return
+    this.synchroniser.start()
+    if (this.relay !== undefined) this.reach.start()
   }
 
   status(): MeshStatus {
-    const { identity, admission } = this
-    return {
-      id: identity.id,
-      peer: identity.peer,
-      name: identity.name,
-      addresses: reachable(this.host),
-      members: this.#roster.size,
-      connected: admission.peers().length,
-      certificateExpires: identity.certificate.notAfter,
-      refused: Object.fromEntries(this.#parts.counters),
-      gauges: gaugesOf({ ...this.#parts, ...this.#gauged, now: this.#now() }),
-    }
+    return statusOf({ ...this.#parts, ...this.#gauged, now: this.#now() })
   }
 
   members(): Member[] {
@@ -204,24 +216,15 @@ export class MeshNode implements Mesh {
   }
 
   onEvent(listener: (event: MeshEvent) => void): void {
-    this.#listeners.push(listener)
+    this.#events.on(listener)
   }
 
   serve(name: string, handler: RequestHandler, bounds: { requestBytes: number; answerBytes: number }): void {
-    serveOn(
-      this.host,
-      protocols.ask(name),
-      { ...bounds, timeoutMs: this.#timing.exchange },
-      (peer) => this.#mayAsk(peer),
-      (request, peer) => handler(request, this.#roster.member(this.directory.get(peer) as Entry)),
-    ).catch((error) => this.#warn(`${name} cannot be served`, error))
+    this.#requests.serve(name, handler, bounds)
   }
 
   request(peer: string, name: string, request: Uint8Array, bounds: AskBounds): Promise<Uint8Array> {
-    if (this.admission.admitted(peer)) return askOn(this.host, protocols.ask(name), peer, request, bounds)
-    const who = this.directory.get(peer)?.certificate.name ?? peer
-    const why = `${who} is not connected; lymph mesh members shows who is`
-    return Promise.reject(new MeshError('not-connected', why))
+    return this.#requests.request(peer, name, request, bounds)
   }
 
   verify(envelope: Uint8Array): MeshRecord {
@@ -232,11 +235,20 @@ export class MeshNode implements Mesh {
     return this.ledger.record(this.ledger.make({ kind, key, body, op: 'raise' }, ttlMs), this.#now())
   }
 
-  invite(options: {
-    name?: string
-    ttlMs?: number
-    approve?: boolean
-  }): Promise<{ token: string; expires: number }> {
+  derive(purpose: string): Uint8Array {
+    return derived(this.identity.ring, this.identity.admin.rules(this.#now()), purpose)
+  }
+
+  signBytes(purpose: string, bytes: Uint8Array): Uint8Array {
+    return this.identity.node.sign(purposeful(purpose, bytes))
+  }
+
+  verifyBytes(purpose: string, bytes: Uint8Array, signature: Uint8Array, peer: string): boolean {
+    const known = this.directory.get(peer) !== undefined
+    return known && verifySignature(publicKeyOf(peer), purposeful(purpose, bytes), signature)
+  }
+
+  invite(options: Parameters<Mesh['invite']>[0]): Promise<{ token: string; expires: number }> {
     return this.#invites.make(options)
   }
 
@@ -258,16 +270,13 @@ export class MeshNode implements Mesh {
   async #stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
     this.#neighbours.stop()
+    this.reach.stop()
     this.synchroniser.stop()
     this.admission.stop()
     this.administration.stop()
     await this.#invites.stop()
     await this.host.stop()
     await this.#parts.writes.end()
-  }
-
-  #mayAsk(peer: string): boolean {
-    return this.admission.admitted(peer) && this.#questions.take(peer, this.#now())
   }
 
   #tick(): void {
@@ -282,14 +291,15 @@ export class MeshNode implements Mesh {
       this.#invites.sweep().catch((error) => this.#warn('invites', error))
   }
 
-  #emit(event: MeshEvent): void {
+  /** Where this host can be reached has changed, or whether it serves as a relay. */
+  #moved(): void {
+    const own = this.directory.get(this.identity.peer)
+    if (own !== undefined) own.addresses = this.reach.addresses()
+    void this.#speaker.sayAlive()
+  }
+
+  #followed(event: MeshEvent): void {
     const author = event.type === 'record' && event.record.kind === 'alive' ? event.record.peer : undefined
-    for (const listener of this.#listeners)
-      try {
-        listener(event)
-      } catch (error) {
-        this.#warn('a listener to mesh events failed', error)
-      }
     const entry = author === undefined ? undefined : this.directory.get(author)
     if (entry !== undefined) this.#relations.heard(entry)
   }

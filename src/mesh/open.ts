@@ -5,13 +5,14 @@ import { decode, encode } from './codec.ts'
 import { Directory } from './directory.ts'
 import { because, MeshError } from './errors.ts'
 import { Gate } from './gate.ts'
-import { checkAddresses, createMeshHost, onMemory } from './host.ts'
+import { checkAddresses, createMeshHost, dial, onMemory } from './host.ts'
 import { type Identity, readIdentity } from './identity.ts'
 import type { Mesh } from './interface.ts'
 import { timing as usual } from './limits.ts'
 import { Manners } from './manners.ts'
 import { MeshNode } from './node.ts'
 import type { OpenOptions } from './options.ts'
+import { Relay } from './relay.ts'
 import { openers } from './ring.ts'
 import { Writes } from './writes.ts'
 
@@ -50,6 +51,7 @@ export async function openNode(options: OpenOptions): Promise<MeshNode> {
   })
   await loadDirectory(directory, identity, store, now(), counters)
 
+  const count = (reason: string) => void counters.set(reason, (counters.get(reason) ?? 0) + 1)
   const manners = new Manners()
   const gate = new Gate({
     now,
@@ -58,8 +60,37 @@ export async function openNode(options: OpenOptions): Promise<MeshNode> {
       return deny(peer) || manners.banned(peer, now()) || identity.admin.revoked(peer, serial)
     },
     recovers: (id) => identity.admin.rules(now()).recover.includes(id),
-    count: (reason) => void counters.set(reason, (counters.get(reason) ?? 0) + 1),
+    count,
   })
+  const { relay: wanted } = options
+  const relay =
+    wanted === undefined
+      ? undefined
+      : new Relay({
+          now,
+          admitted: (peer) => parts.node?.admission.admitted(peer) === true,
+          denied: gate.denied,
+          serves: () => parts.node?.reach?.serves === true,
+          count,
+          lost: () => parts.node?.reach?.settle(),
+        })
+  // Loaded only where it is wanted: nothing of it runs otherwise.
+  const mdns = options.mdns === true ? await import('./nearby.ts') : undefined
+  const nearby =
+    mdns === undefined
+      ? undefined
+      : new mdns.Nearby({
+          meshId: identity.meshId,
+          now,
+          known: (peer) =>
+            peer === identity.peer || gate.denied(peer) || parts.node?.admission.admitted(peer) !== false,
+          dial: (peer, addresses) => {
+            const dialled = dial(host, peer, addresses, timing.dial)
+            dialled.catch((error) =>
+              options.log.info(`found on this network, and not reached: ${peer}: ${because(error)}`),
+            )
+          },
+        })
   const host = await createMeshHost(
     {
       key: identity.node,
@@ -69,11 +100,14 @@ export async function openNode(options: OpenOptions): Promise<MeshNode> {
         options.transport === undefined ? usesMemory(options, identity) : options.transport === 'memory',
       ring: () => openers(identity.ring, identity.admin.rules(now())),
       opened: (connection, keyId) => gate.opened(connection, keyId),
-      gater: gate.gater,
+      gater: { ...gate.gater, ...relay?.gater },
+      relay,
+      nearby,
     },
     { score: (peer) => (parts.node?.admission.admitted(peer) === true ? 0 : -60), seen: timing.seen },
   )
-  const node = new MeshNode({ options, identity, host, directory, writes, counters, epoch, gate, manners })
+  const common = { options, identity, host, directory, writes, counters, epoch, gate, manners }
+  const node = new MeshNode({ ...common, relay, nearby })
   parts.node = node
   await node.start()
   return node

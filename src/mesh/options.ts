@@ -6,7 +6,12 @@ import type { MeshHost } from './host.ts'
 import type { Identity } from './identity.ts'
 import type { Timing } from './limits.ts'
 import type { Manners } from './manners.ts'
+import type { Nearby } from './nearby.ts'
+import type { Relay } from './relay.ts'
 import type { Writes } from './writes.ts'
+
+/** As an operator says it, or as it is found. */
+export type Choice = 'yes' | 'no' | 'auto'
 
 export interface MeshLog {
   info(message: string): void
@@ -31,6 +36,10 @@ export interface OpenOptions {
   timing?: Partial<Timing>
   /** Peers not to talk to: how simulations part a mesh. */
   deny?: (peer: string) => boolean
+  /** Relays are used and offered where this is given: does this host serve as one, and can it be dialled itself? */
+  relay?: { serves: Choice; reachable: Choice }
+  /** Looks for members on the local network by multicast DNS. */
+  mdns?: boolean
   /** Listens and says nothing: for a host that only completes its joining. */
   quiet?: boolean
 }
@@ -46,4 +55,6 @@ export interface Parts {
   epoch: number
   gate: Gate
   manners: Manners
+  relay: Relay | undefined
+  nearby: Nearby | undefined
 }

@@ -8,6 +8,7 @@ import type { MeshHost } from './host.ts'
 import type { Ledger } from './ledger.ts'
 import type { Manners } from './manners.ts'
 import type { Neighbours } from './neighbours.ts'
+import { directly } from './reach.ts'
 import type { Roster } from './roster.ts'
 import type { Synchroniser } from './synchroniser.ts'
 
@@ -90,7 +91,8 @@ export class Relations {
   hear(host: MeshHost): void {
     const { parts, now, count } = this.#options
     const { admission } = parts()
-    for (const peer of this.#deaf.look(host, admission.peers(), now())) {
+    // Through a relay there is no gossip to miss.
+    for (const peer of this.#deaf.look(host, directly(host, admission.peers()), now())) {
       count('deaf')
       admission.cut(peer)
     }

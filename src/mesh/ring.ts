@@ -1,4 +1,5 @@
 /** Which of the keys this host holds opens a connection, by what the admin log says now. */
+import { createHmac } from 'node:crypto'
 import type { RingRules } from './adminstate.ts'
 import type { RingKey } from './protector.ts'
 
@@ -18,6 +19,16 @@ export function lacking(held: RingKey[], rules: RingRules): string[] {
 
 /** The keys in force among those held: what other members may be given. */
 export const inForce = (held: RingKey[], rules: RingRules): RingKey[] => pick(held, rules.accept)
+
+/** What a purpose is keyed with, made of the key that is dialled with: 32 bytes, the same on every member that dials with it. */
+export function derived(held: RingKey[], rules: RingRules, purpose: string): Uint8Array {
+  const [used] = openers(held, rules)
+  return new Uint8Array(
+    createHmac('sha256', used?.key ?? '')
+      .update(`lymph/v1/derive/${purpose}\0`)
+      .digest(),
+  )
+}
 
 /** What is worth keeping: `held` and `news`, without those the log does not know or no longer wants. */
 export function merged(held: RingKey[], news: RingKey[], rules: RingRules): RingKey[] {

@@ -2,12 +2,13 @@
 import type { Administration } from './administration.ts'
 import type { StatementKind } from './envelope.ts'
 import { because, MeshError } from './errors.ts'
-import { type MeshHost, reachable } from './host.ts'
+import type { MeshHost } from './host.ts'
 import type { Identity } from './identity.ts'
 import type { MeshRecord } from './interface.ts'
 import { type Alive, aliveKey, type Ledger, type Saying } from './ledger.ts'
 import { limits, type Timing, topic } from './limits.ts'
 import type { OpenOptions } from './options.ts'
+import type { Reach } from './reach.ts'
 import type { Synchroniser } from './synchroniser.ts'
 import type { Writes } from './writes.ts'
 
@@ -19,6 +20,7 @@ export interface SpeakerOptions {
   administration: Administration
   synchroniser: Synchroniser
   writes: Writes
+  reach: Reach
   timing: Timing
   now(): number
 }
@@ -57,10 +59,15 @@ export class Speaker {
 
   /** Where this host listens, and how far it follows the admin log. */
   alive(): Alive {
-    const { options, host, identity, administration } = this.#options
-    const addresses = options.listen.length === 0 ? [] : reachable(host)
+    const { options, identity, administration, reach } = this.#options
     const admin = identity.admin.head().seq
-    return { addresses, version: options.version, admin, ring: administration.held() }
+    const said = {
+      addresses: reach.addresses(),
+      version: options.version,
+      admin,
+      ring: administration.held(),
+    }
+    return reach.serves ? { ...said, relay: true } : said
   }
 
   async sayAlive(): Promise<void> {

@@ -1,11 +1,14 @@
-/** How much of everything that is bounded is in use: the gauges of `mesh status`. */
+/** What `mesh status` tells: who this is, what was refused, and how much of everything that is bounded is in use. */
 import type { Admission } from './hello.ts'
+import type { MeshStatus } from './interface.ts'
 import type { Invites } from './invites.ts'
 import type { Ledger } from './ledger.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { Parts } from './options.ts'
 import type { Quota } from './quota.ts'
+import type { Reach } from './reach.ts'
 import type { Relations } from './relations.ts'
+import type { Roster } from './roster.ts'
 import type { Synchroniser } from './synchroniser.ts'
 
 export interface Gauged extends Parts {
@@ -17,9 +20,26 @@ export interface Gauged extends Parts {
   neighbours: Neighbours
   relations: Relations
   questions: Quota
+  reach: Reach
+  roster: Roster
 }
 
-export function gaugesOf(parts: Gauged): Record<string, number> {
+export function statusOf(parts: Gauged): MeshStatus {
+  const { identity, reach, roster, admission, counters } = parts
+  return {
+    id: identity.id,
+    peer: identity.peer,
+    name: identity.name,
+    addresses: reach.addresses(),
+    members: roster.size,
+    connected: admission.peers().length,
+    certificateExpires: identity.certificate.notAfter,
+    refused: Object.fromEntries(counters),
+    gauges: gaugesOf(parts),
+  }
+}
+
+function gaugesOf(parts: Gauged): Record<string, number> {
   const { identity, host, directory, writes, gate, manners, now } = parts
   const { ledger, admission, invites, synchroniser, neighbours, questions, relations } = parts
   const connections = host.getConnections()
@@ -42,6 +62,10 @@ export function gaugesOf(parts: Gauged): Record<string, number> {
     deaf: relations.deaf,
     banned: manners.count(now),
     askers: questions.size,
+    nearby: parts.nearby?.size ?? 0,
+    relaySlots: parts.relay?.slots ?? 0,
+    relayed: parts.relay?.carried ?? 0,
+    relays: parts.reach.relays.length,
     syncs: synchroniser.running,
     syncsWaiting: synchroniser.waiting,
     syncBytesSent: synchroniser.bytesSent,

@@ -75,6 +75,7 @@ export class Synchroniser {
       (stream, connection) => this.#answer(stream, connection),
       {
         maxInboundStreams: 2,
+        runOnLimitedConnection: true,
       },
     )
   }
@@ -163,7 +164,7 @@ export class Synchroniser {
         later = true
       })
       const signal = AbortSignal.timeout(this.#options.timing.exchange)
-      const stream = await connection.newStream(protocols.sync, { signal })
+      const stream = await connection.newStream(protocols.sync, { signal, runOnLimitedConnection: true })
       await this.#run(stream, session, peer, this.#asking, signal)
       return later ? 'later' : 'done'
     } catch (error) {

@@ -220,6 +220,11 @@ export class SensorClient implements Sensor {
     await this.#ask({ do: 'respond', profile, delayUnitMs })
   }
 
+  async slots(profile: number, version: number, slots: Uint32Array): Promise<boolean> {
+    const bytes = new Uint8Array(slots.buffer, slots.byteOffset, slots.byteLength)
+    return (await this.#ask({ do: 'slots', profile, version }, bytes)).value as boolean
+  }
+
   async processes(): Promise<ProcessState[]> {
     return (await this.#ask({ do: 'processes' })).value as ProcessState[]
   }

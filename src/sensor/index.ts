@@ -1,5 +1,6 @@
 export { SensorClient, type SensorClientOptions, SensorGoneError, SensorRefusedError } from './client.ts'
 export * from './interface.ts'
 export { type Finding, inspectKernel } from './kernel/inspect.ts'
+export { unpackWindows } from './kernel/units.ts'
 export * from './software/index.ts'
 export { SensorSupervisor } from './supervise.ts'

@@ -24,6 +24,8 @@ export interface SensorSettings {
   delayLimitMs: number
   /** Unit of delay for a profile that nobody has spoken of yet, in ms (delayFactor * jiffyMs, or 0: ignore). */
   defaultDelayUnitMs: number
+  /** Units of processes are told of, for the judgement. Absent: not. */
+  judge?: boolean
 }
 
 /** Counters of one profile. Numbers are exact at the time of reading. */
@@ -87,6 +89,9 @@ export interface SensorTotals {
   rows: number
   rowsLimit: number
   evictions: number
+  /** Units not watched for want of room, and their records that found the ring full. */
+  unitsRefused?: number
+  unitRecordsLost?: number
   /** Calls not learned because no row was free. */
   rowsRefused: number
   delayedNow: number
@@ -94,6 +99,32 @@ export interface SensorTotals {
   /** Kernel time spent in our programs, ns, and runs, since they were loaded; 0 where not measured. */
   runTimeNs: number
   runs: number
+}
+
+/**
+ * A process image from exec or fork to its end, or 16,384 calls of it, as the judgement needs it: see
+ * `UnitReport` of #homeostasis. Calls are slots.
+ */
+export interface UnitTold {
+  calls: number
+  /** Cost of the calls that have a slot, in sixteenths of a bit. */
+  cost: number
+  /** Calls from the 8th on that have none. */
+  unknown: number
+  /** Cost of the dearest of its frames of 128 calls, a call without a slot taken for 4 bits. */
+  dearestFrame: number
+  /** Its first 8 calls, oldest first; all of a shorter one. */
+  head: number[]
+  /** Windows without a slot or with a rare one, in base64: `unpackWindows` reads them. */
+  windows: string
+  /** Slots that it touched, a bit each, in base64; of each table that it has met. */
+  touched: { version: number; bits: string }[]
+  /** The binary that it started by exec, which ended it. */
+  started: string | undefined
+  /** The first of its process image; else it goes on from a unit that was full. */
+  first: boolean
+  /** False: something of it was lost; its numbers are a lower bound. */
+  whole: boolean
 }
 
 interface TaskEvent {
@@ -134,6 +165,8 @@ export type SensorEvent =
   | { type: 'resumed'; pid: number; heldMs: number; at: number }
   /** A task that had anomalies ended, or became another program. */
   | (TaskEvent & { type: 'ended'; anomalous: number; maxLfc: number })
+  /** A unit ended. Only where `settings.judge` is on. */
+  | { type: 'unit'; profile: number; pid: number; tid: number; at: number; unit: UnitTold }
   /** No room: the profile was given up (its tables went out in `tables`). */
   | { type: 'evicted'; profile: number; tables: ProfileTables }
   /** Every second. */
@@ -176,6 +209,11 @@ export interface Sensor {
   /** Sets the unit of delay of a profile in ms; 0: ignore. */
   respond(profile: number, delayUnitMs: number): Promise<void>
   processes(): Promise<ProcessState[]>
+  /**
+   * The slots a profile's 8-grams are looked up in (`SlotTable` of #homeostasis); none: all windows are told. A sensor
+   * without it tells of no units. False: there is no room for them.
+   */
+  slots?(profile: number, version: number, slots: Uint32Array): Promise<boolean>
   /** Continues whatever is being delayed, then stops watching. */
   stop(): Promise<void>
 }

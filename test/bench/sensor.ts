@@ -1,6 +1,6 @@
 /**
  * What the kernel sensor costs: ns per getppid and run times of real loads with nothing, an empty eBPF program on
- * sys_enter, and lymph; interleaved, each round in another order, medians. Then events into Node, and memory.
+ * sys_enter, lymph's pairs alone, and pairs with the judgement's 8-grams; interleaved, each round in another order, medians. Then events into Node, and memory.
  * Needs root. `npm run bench -- sensor [ROUNDS]`
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -8,10 +8,11 @@ import { once } from 'node:events'
 import { closeSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { inspectKernel } from '#sensor'
+import { LiveJudgement } from '#homeostasis'
+import { inspectKernel, unpackWindows } from '#sensor'
 import { KernelSensor } from '#sensor/kernel'
 import { attachTracepoint, loadProgram } from '../../src/sensor/kernel/bpf.ts'
-import { Profile, ROW_BYTES } from '../../src/sensor/kernel/layout.ts'
+import { CHUNK_BYTES, Profile, ROW_BYTES, Unit } from '../../src/sensor/kernel/layout.ts'
 import { DEFAULT_SETTINGS } from '../../src/sensor/kernel/settings.ts'
 
 const rounds = Number(process.argv[2] ?? 9)
@@ -112,6 +113,28 @@ const variants: Record<string, () => Promise<() => Promise<void>>> = {
     await sensor.start(DEFAULT_SETTINGS, [])
     return () => sensor.stop()
   },
+  /** As the daemon has it: what a program's units taught is in its slots. */
+  async judged() {
+    const sensor = new KernelSensor()
+    const judged = new Map<number, LiveJudgement>()
+    sensor.onEvent((event) => {
+      if (event.type !== 'unit') return
+      const { unit, profile, tid } = event
+      const live = judged.get(profile) ?? new LiveJudgement(6, { seed: 1, version: profile }, 0)
+      judged.set(profile, live)
+      const touched = unit.touched.flatMap(
+        ({ version, bits }) => live.slots.touched(version, Buffer.from(bits, 'base64')) ?? [],
+      )
+      const { windows, head, ...sums } = unit
+      const report = { ...sums, head: Uint16Array.from(head), events: unpackWindows(windows), touched }
+      const { slotsDue } = live.take({ report, edges: [], tid, first: unit.first, whole: unit.whole })
+      if (!slotsDue && live.judgement.units > 2) return
+      const { version, slots } = live.write()
+      void sensor.slots(profile, version, slots)
+    })
+    await sensor.start({ ...DEFAULT_SETTINGS, judge: true }, [])
+    return () => sensor.stop()
+  },
 }
 
 const median = (values: number[]) =>
@@ -130,20 +153,24 @@ async function costs() {
       // Each load once unmeasured: lymph learns the program then, and caches are as warm for everyone.
       for (const [load, run] of Object.entries(loads)) {
         run()
+        // What it taught is in place when it is measured.
+        await new Promise((resolve) => setTimeout(resolve, 250))
         seen[load]![name]!.push(run())
       }
       await undo()
     }
   return Object.fromEntries(
     Object.entries(seen).map(([load, by]) => {
-      const [nothing, empty, lymph] = names.map((name) => median(by[name] as number[])) as [
+      const [nothing, empty, lymph, judged] = names.map((name) => median(by[name] as number[])) as [
+        number,
         number,
         number,
         number,
       ]
       // Ratios within a round: what slows the whole machine for a while slows all three.
-      const ratio = (over: string) =>
-        round(median((by.lymph as number[]).map((ms, k) => ms / (by[over] as number[])[k]!)))
+      const ratio = (over: string, of = 'lymph') =>
+        round(median((by[of] as number[]).map((ms, k) => ms / (by[over] as number[])[k]!)))
+      const added = median((by.judged as number[]).map((ms, k) => ms - (by.lymph as number[])[k]!))
       return [
         load,
         {
@@ -152,6 +179,9 @@ async function costs() {
           lymph: round(lymph, 1),
           toNothing: ratio('nothing'),
           toEmpty: ratio('empty'),
+          judged: round(judged, 1),
+          judgedToLymph: ratio('lymph', 'judged'),
+          judgedAdds: round(added, 1),
         },
       ]
     }),
@@ -217,6 +247,9 @@ async function memory() {
   return {
     kernelMb: round(kernel / 1e6, 1),
     ofWhichFor300ProfilesMb: round((300 * perProfile) / 1e6, 1),
+    // 600 grams (lpr has 588) are 2,048 slots; every task has a unit.
+    judgementOf300ProfilesMb: round((300 * 4 * CHUNK_BYTES) / 1e6, 1),
+    unitsOf500TasksMb: round((500 * Unit.bytes) / 1e6, 1),
     processMb: round(resident / 1e6, 1),
   }
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { nearest } from '#classes'
 import { duration, parseDuration } from '../../src/cli/duration.ts'
 import { ago, compact, moment, plain } from '../../src/cli/format.ts'
-import { nearest } from '../../src/cli/nearest.ts'
 
 const hour = 3_600_000
 

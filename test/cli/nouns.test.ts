@@ -113,7 +113,7 @@ test('incidents by name', async () => {
   assert.equal(JSON.parse((await lymph(['incident', 'list', '--json', ...at])).out).length, 2)
   const open = rows((await lymph(['incident', 'list', '--open', ...at])).out)
   assert.equal(open.length, 2)
-  assert.deepEqual(open[1]?.slice(0, 6), ['i7', 'incident', 'open', '12', '9', '4'])
+  assert.deepEqual(open[1]?.slice(0, 6), ['i7', 'incident', 'open', '12', '9', '-'])
   const shown = await lymph(['incident', 'show', 'i7', ...at])
   assert.match(shown.out, /^ {2}execve after open \(1\) read \(2,4\)$/m)
   assert.match(shown.out, /^ {2}socket after \(start\) \(3\)$/m)
@@ -169,17 +169,28 @@ test('fleet: binaries and comparison', async () => {
   const comparison = {
     binary: '/usr/bin/less',
     abi: 'x86-64',
+    exact: true,
     hosts,
     onlyHere: { 'web-1': [{ current: 59, previous: 2, distance: 1 }], 'web-2': [] },
+    lacks: {},
+    calls: { 'web-1': [59], 'web-2': [] },
+    differs: { 'web-1': { from: 11, of: 12, pairs: 3 } },
     distance: { 'web-1': { 'web-1': 0, 'web-2': 0.3333 }, 'web-2': { 'web-1': 0.3333, 'web-2': 0 } },
   }
   await using daemon = await fakeDaemon({
     'GET /fleet/binaries': [
       {
         binary: '/usr/bin/less',
-        hosts: hosts.map((host) => ({ ...host, state: 'normal', calls: 100 })),
+        hosts: hosts.map((host) => ({ ...host, peer: host.name, state: 'normal', calls: 100 })),
+        versions: 1,
+        packages: [{ name: 'less', version: '590-2', hosts: 2 }],
+        states: { learning: 0, frozen: 0, normal: 2 },
+        pairs: { min: 2, max: 3 },
+        calls: 200,
+        spread: { hosts: 2, median: 0.3333, most: 0.3333 },
       },
     ],
+    'GET /mesh/status': { name: 'web-1' },
     'GET /fleet/compare': (_: Buffer, query: URLSearchParams) =>
       query.get('binary') === 'less' && query.getAll('host').join() === 'web-1,web-2'
         ? comparison
@@ -189,8 +200,12 @@ test('fleet: binaries and comparison', async () => {
   assert.deepEqual(rows((await lymph(['fleet', 'binaries', ...at])).out)[1], [
     '2',
     '2',
+    '0',
+    '0',
     '1',
+    'less 590-2',
     '200',
+    '0.333..0.333',
     '/usr/bin/less',
   ])
   const args = ['fleet', 'compare', 'less', 'web-1', 'web-2', ...at]
@@ -198,6 +213,8 @@ test('fleet: binaries and comparison', async () => {
   const { out } = await lymph(args)
   assert.deepEqual(rows(out)[1], ['web-1', 'aaaaaaaaaaaa', '3', '1', '-', '0.333'])
   assert.match(out, /only on web-1: 1 pair\n {2}execve after open \(1\)/)
+  assert.match(out, /^this host differs from 11 of 12 peers in 3 pairs$/m)
+  assert.match(out, /^called on web-1 and nowhere else: execve$/m)
 })
 
 test('top --once: rates and order', async () => {

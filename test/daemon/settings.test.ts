@@ -15,7 +15,7 @@ test('docs/reference/settings.md is fresh (else: node scripts/docs/settings.ts)'
 test('the shipped config is the table of settings and the core of pH', () => {
   const { settings } = readConfig()
   for (const { key, initial } of variables) assert.equal(settings[key], initial, key)
-  const { logLevel: _, ...core } = settings
+  const { logLevel: _, judge: __, ...core } = settings
   assert.deepEqual(core, { ...DEFAULT_SETTINGS })
   assert.equal(namedSettings(settings).normal_wait, 7 * 24 * 3600)
 })

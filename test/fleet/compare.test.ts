@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { compare, comparisonText } from '#fleet'
+import { codesOf, compare, compareSketches, Sketch } from '#fleet'
 import { diffTables, PairTable } from '#homeostasis'
 import { callNumber } from '#syscalls'
+import { testKey } from './support.ts'
 
 function table(pairs: Iterable<[number, number, number]>): PairTable {
   const made = new PairTable()
@@ -45,6 +46,7 @@ test('pairs that one host alone has, and how far hosts are apart', () => {
   ])
   assert.deepEqual(comparison, {
     binary: '/usr/sbin/nginx',
+    exact: true,
     hosts: [
       { name: 'a', sha256: '1', pairs: 3 },
       { name: 'b', sha256: '1', pairs: 2 },
@@ -63,21 +65,46 @@ test('pairs that one host alone has, and how far hosts are apart', () => {
       b: { a: 1 - 2 / 3, b: 0, c: 1 - 1 / 4 },
       c: { a: 1 - 1 / 5, b: 1 - 1 / 4, c: 0 },
     },
+    lacks: { a: [], b: [], c: [{ current: 2, previous: 3, distance: 4 }] },
+    calls: { a: [59], b: [], c: [3] },
+
+    differs: {
+      a: { from: 2, of: 2, pairs: 1 },
+      b: { from: 1, of: 2, pairs: 4 },
+      c: { from: 2, of: 2, pairs: 3 },
+    },
   })
-  assert.equal(
-    comparisonText(comparison, 'x86-64'),
-    [
-      '/usr/sbin/nginx on 3 hosts',
-      'a: 3 pairs, file 1; 0.333 from b, 0.800 from c',
-      'b: 2 pairs, file 1; 0.333 from a, 0.750 from c',
-      'c: 3 pairs, file 2; 0.800 from a, 0.750 from b',
-      'only on a: 1 pairs',
-      '  execve 1 after (start)',
-      'only on c: 2 pairs',
-      '  read 2 after write',
-      '  close 8 after open',
-    ].join('\n'),
+})
+
+test('from sketches: distances with their error, and of this host the pairs that certainly nobody else has', () => {
+  const pairsFrom = (from: number, count: number): [number, number, number][] =>
+    Array.from({ length: count }, (_, n) => [Math.floor((from + n) / 64), (from + n) % 64, 1 + (n % 5)])
+  const tables = { me: table(pairsFrom(0, 600)), b: table(pairsFrom(60, 600)), c: table(pairsFrom(60, 600)) }
+  const hosts = Object.entries(tables).map(([name, of]) => {
+    const hashed = testKey.hash.hash(codesOf(of))
+    const own = name === 'me' ? { own: hashed } : {}
+    return { name, sha256: '1', pairs: of.pairs, sketch: Sketch.of(hashed), ...own }
+  })
+  const estimated = compareSketches('/x', hosts)
+  const exact = compare(
+    '/x',
+    Object.entries(tables).map(([name, of]) => ({ name, sha256: '1', table: of })),
   )
+  assert.equal(estimated.exact, false)
+  assert.deepEqual(estimated.hosts, exact.hosts)
+  for (const one of ['me', 'b', 'c'])
+    for (const other of ['me', 'b', 'c']) {
+      const error = estimated.error?.[one]?.[other] as number
+      const off = Math.abs(
+        (estimated.distance[one]?.[other] as number) - (exact.distance[one]?.[other] as number),
+      )
+      assert.ok(off <= 4 * error + 1e-9, `${one} ${other}: off by ${off}, error ${error}`)
+    }
+  const all = new Set(exact.onlyHere.me?.map((pair) => JSON.stringify(pair)))
+  const told = estimated.onlyHere.me?.map((pair) => JSON.stringify(pair)) ?? []
+  assert.ok(told.every((pair) => all.has(pair)))
+  assert.ok(told.length >= 0.85 * all.size && told.length > 10, `${told.length} of ${all.size}`)
+  assert.deepEqual(Object.keys(estimated.onlyHere), ['me'])
 })
 
 test('hosts of one name are told apart; one host alone has all its pairs for itself', () => {

@@ -5,7 +5,6 @@ import fc from 'fast-check'
 import {
   binaries,
   DIGEST_BYTES,
-  DIGEST_PLAIN_BYTES,
   type Digest,
   DigestBook,
   type DigestRecord,
@@ -17,7 +16,7 @@ import {
   validateDigest,
 } from '#fleet'
 import { encodeProfile } from '#homeostasis'
-import { profile, startTime } from './support.ts'
+import { profile, startTime, testKey } from './support.ts'
 
 function digestOf(...args: Parameters<typeof profile>): Digest {
   const record = profile(...args)
@@ -48,19 +47,39 @@ test('a digest says what its profile is', () => {
       made: startTime,
       lost: 0.25,
       body: undefined,
+      usage: [
+        { call: 2, share: 170 },
+        { call: 1, share: 85 },
+      ],
     },
   )
   assert.deepEqual(validateDigest(encodeDigest(plain)), plain)
 })
 
-test('the longest path with the largest counts leaves room for a sketch of 640 bytes in 1 KiB', () => {
+test('a digest has all it can say in 1 KiB; for the longest path and the largest counts the rest gives way, the sketch never', () => {
+  const facts = {
+    origin: { buildId: 'c5'.repeat(20), package: { name: 'nginx-core', version: '1.22.1-9+deb12u11' } },
+    key: testKey,
+    hours: Uint8Array.from({ length: 168 }, (_, hour) => hour % 4),
+  }
+  const many = Array.from({ length: 3000 }, (_, n): [number, number, number] => [
+    n % 300,
+    n >> 3,
+    1 + (n % 5),
+  ])
+  const most = Number.MAX_SAFE_INTEGER
+  const record = profile({ binary: '/usr/lib/postgresql/15/bin/postgres' }, many)
+  const usual = makeDigest(record, encodeProfile(record), { lost: 0.1, made: startTime, ...facts })
+  assert.ok(encode(encodeDigest(usual)).length <= DIGEST_BYTES)
+  assert.deepEqual(validateDigest(encodeDigest(usual)), usual)
+  assert.equal(usual.usage?.length, 12)
   for (const binary of [
     `/${'x'.repeat(4095)}`,
     `/${'\u{1f600}'.repeat(1000)}`,
     `/${'\u202e'.repeat(1000)}`,
   ]) {
-    const digest = digestOf({ binary }, [[1, 0, 1]])
-    const most = Number.MAX_SAFE_INTEGER
+    const long = profile({ binary }, many)
+    const digest = makeDigest(long, encodeProfile(long), { lost: 0.123456789, made: 8e15, ...facts })
     const full: Digest = {
       ...digest,
       calls: most,
@@ -68,16 +87,34 @@ test('the longest path with the largest counts leaves room for a sketch of 640 b
       anomalies: most,
       sinceChange: most,
       since: 8e15,
-      made: 8e15,
-      lost: 0.123456789,
     }
     const wire = encodeDigest(full)
-    assert.ok(encode(wire).length <= DIGEST_PLAIN_BYTES, `${encode(wire).length} bytes`)
-    assert.ok(encode({ ...wire, k: new Uint8Array(640) }).length <= DIGEST_BYTES)
-    assert.equal(validateDigest({ ...wire, k: new Uint8Array(640) }).binary, digest.binary)
+    const { length } = encode(wire)
+    assert.ok(length <= DIGEST_BYTES, `${length} bytes`)
+    const read = validateDigest(wire)
+    assert.equal(read.binary, digest.binary)
+    assert.deepEqual(read.sketch, digest.sketch)
+    assert.equal(read.usage, undefined)
     assert.notEqual(digestOf({ binary: `${binary}x` }, []).binary, digest.binary)
   }
-  assert.throws(() => encodeDigest({ ...plain, binary: `/${'x'.repeat(400)}` }), FleetError)
+  assert.throws(() => encodeDigest({ ...usual, binary: `/${'x'.repeat(1000)}` }), FleetError)
+})
+
+test('a sketch that cannot be one of so many pairs is refused: it would know everything', () => {
+  const { p, ...rest } = encodeDigest(
+    makeDigest(profile({}, [[1, 0, 1]]), new Uint8Array(1), { lost: 0, made: startTime, key: testKey }),
+  )
+  const refused = (said: unknown) =>
+    assert.throws(
+      () => validateDigest(said, 'liar'),
+      (error: FleetError) => error.reason === 'bad-sketch' && error.peer === 'liar',
+    )
+  refused({ ...rest, p, x: new Uint8Array(640).fill(255) })
+  refused({ ...rest, p: 5000 })
+  assert.throws(
+    () => validateDigest({ ...rest, p, x: new Uint8Array(639) }),
+    (error: FleetError) => error.reason === 'bad-digest',
+  )
 })
 
 test('what a hostile peer calls a digest is refused', () => {
@@ -95,6 +132,13 @@ test('what a hostile peer calls a digest is refused', () => {
     [{ ...wire, p: 1.5 }, /p:/],
     [{ ...wire, m: Number.POSITIVE_INFINITY }, /m:/],
     [{ ...wire, z: 50_000_000 }, /z:/],
+    [{ ...wire, v: 1 }, /v:/],
+    [{ ...wire, i: new Uint8Array(33) }, /i: is no build-id/],
+    [{ ...wire, k: ['nginx', 'a b'] }, /k.1: is no name or version/],
+    [{ ...wire, k: ['nginx', `1${'\u001b'}[2J`] }, /k.1:/],
+    [{ ...wire, x: new Uint8Array(640) }, /a sketch and its key come together/],
+    [{ ...wire, d: new Uint8Array(4) }, /d: is no share of calls/],
+    [{ ...wire, e: new Uint8Array(41) }, /e: is no week of hours/],
     [{ ...wire, more: new Uint8Array(1000) }, /a digest of \d+ bytes/],
   ]
   for (const [said, reason] of bad)

@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decode, encode } from 'cborg'
-import { Announcer, type Digest, encodeDigest, type FleetError, makeDigest, type RefusalReason } from '#fleet'
+import {
+  Announcer,
+  type Digest,
+  encodeDigest,
+  type FleetError,
+  makeDigest,
+  type RefusalReason,
+  Sketch,
+} from '#fleet'
 import { encodeProfile, type ProfileRecord, tableInForce } from '#homeostasis'
-import { Hosts, profile } from './support.ts'
+import { Hosts, profile, testKey } from './support.ts'
 
 const pairs: [number, number, number][] = [
   [1, 0, 1],
@@ -38,6 +46,11 @@ test('a body is fetched and verified', async () => {
   assert.deepEqual(asker.refusals.all(), {})
 })
 
+const otherSketch = {
+  key: testKey.id,
+  bits: Sketch.of(testKey.hash.hash([1, 2, 3])).bits,
+}
+
 /** What a liar sends in place of the truth, and what is said of it. */
 const lies: [
   RefusalReason,
@@ -58,6 +71,12 @@ const lies: [
   ['body-claims', 'more pairs than it has', (_, hosts) => signed(hosts, { pairs: 4 })],
   ['body-claims', 'more calls than it has', (_, hosts) => signed(hosts, { calls: 1e9 })],
   ['body-claims', 'a state it is not in', (_, hosts) => signed(hosts, { state: 'normal' })],
+  ['body-claims', 'a sketch of other pairs', (_, hosts) => signed(hosts, { sketch: otherSketch })],
+  [
+    'body-claims',
+    'calls that it does not use',
+    (_, hosts) => signed(hosts, { usage: [{ call: 59, share: 255 }] }),
+  ],
   ['body-claims', 'another window', (_, hosts) => signed(hosts, { window: 9 })],
   ['body-claims', 'another ABI', (_, hosts) => signed(hosts, { abi: 'i386' })],
   ['body-claims', 'another file', (_, hosts) => signed(hosts, { sha256: 'cd'.repeat(32) })],
@@ -120,8 +139,9 @@ test('a body of 50 MB is refused without reading it', async () => {
   hosts.tamper = (answer) => encode({ ...(decode(answer) as object), body: new Uint8Array(50_000_000) })
   await assert.rejects(
     asker.exchange.fetch(giver, query),
-    (error: FleetError) => error.reason === 'unreachable',
+    (error: FleetError) => error.reason === 'too-large',
   )
+  assert.deepEqual(asker.refusals.all(), { [giver.peer]: { 'too-large': 1 } })
   const { decodeAnswer } = await import('../../src/fleet/wire.ts')
   assert.throws(
     () => decodeAnswer(new Uint8Array(50_000_000), 'p'),
@@ -243,7 +263,7 @@ test('what could not be published is tried again; what is no more is cleared', a
   assert.deepEqual(await giver.exchange.announce(facts, digestOf), { published: 0, cleared: 0 })
   const [said] = giver.published
   assert.equal(said?.ttlMs, 24 * 60 * minute)
-  assert.ok(encode(said?.body).length < 374)
+  assert.ok(encode(said?.body).length <= 1024)
   assert.deepEqual(await giver.exchange.announce([], digestOf), { published: 0, cleared: 1 })
   assert.deepEqual(giver.cleared, [said?.key])
 })

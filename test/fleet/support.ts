@@ -10,9 +10,12 @@ import {
   type Peers,
   Refusals,
   type Signatures,
+  sketchKey,
 } from '#fleet'
 import { encodeProfile, PairTable, type ProfileKey, type ProfileRecord, rowsOf } from '#homeostasis'
 
+/** What sketches of the tests' mesh are made with. */
+export const testKey = sketchKey(new Uint8Array(32).fill(7))
 export const startTime = Date.UTC(2026, 0, 5, 12)
 
 /** A profile that has learned `pairs` in a window of 6. */
@@ -98,7 +101,13 @@ export class Host {
         const other = hosts.hosts.get(peer)
         if (!other) throw new Error('connection refused')
         const answer = hosts.tamper(await other.exchange.serve(bytes, { peer: this.peer, name }), peer)
-        if (answer.length > limits.answerBytes) throw new Error(`an answer of ${answer.length} bytes`)
+        if (answer.length > limits.answerBytes) {
+          // As libp2p's length prefixed streams refuse it, before reading it.
+          const cause = Object.assign(new Error('Message length too long'), {
+            name: 'InvalidDataLengthError',
+          })
+          throw new Error('request failed', { cause })
+        }
         return answer
       },
     }
@@ -115,6 +124,7 @@ export class Host {
         clear: async (key) => void this.cleared.push(key),
       },
       refusals: this.refusals,
+      sketchKey: () => testKey,
     }
     this.exchange = new DigestExchange(ports)
   }
@@ -129,6 +139,6 @@ export class Host {
     )
     if (!record) return undefined
     const file = encodeProfile(record)
-    return { digest: makeDigest(record, file, { lost: 0, made }), file }
+    return { digest: makeDigest(record, file, { lost: 0, made, key: testKey }), file }
   }
 }

@@ -133,7 +133,7 @@ async function stranger(meshId: Uint8Array, ring: RingKey[], key: Signer = newSi
 }
 
 const reach = (from: Stranger, to: Host) =>
-  dial(from.host, to.node.identity.peer, to.node.status().addresses, AbortSignal.timeout(3000))
+  dial(from.host, to.node.identity.peer, to.node.status().addresses, 3000)
 
 test('a stranger without the key of the mesh is refused at once and reaches no protocol', async () => {
   const hosts = fleet('tcp')

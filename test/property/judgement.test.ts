@@ -11,7 +11,6 @@ import {
   checkJudgementBody,
   DEFAULT_SETTINGS,
   decodeProfile,
-  EventUnit,
   encodeProfile,
   type GramEvent,
   gramSlots,
@@ -19,12 +18,15 @@ import {
   Judgement,
   judgementBody,
   judgementFrom,
+  measureReport,
   measureUnit,
   type Observables,
   Profile,
   type ProfileRecord,
   recordOf,
+  SlotTable,
   Supports,
+  type UnitReport,
 } from '#homeostasis'
 import { LiteralJudge } from './literal-judgement.ts'
 
@@ -97,49 +99,92 @@ describe('a measured unit', () => {
   })
 })
 
-/** A kernel sensor as the recipe has it: a table of slots, the pairs, a bitmap, and sums. Nothing of user space. */
-function kernelTells(supports: Supports, calls: Uint16Array) {
-  const slots = new Map<string, { cost: number; rare: boolean; gram: Uint16Array }>()
-  for (const { gram, cost, rare } of gramSlots(supports))
-    slots.set(gram.join(), { cost, rare, gram: gram.slice() })
-  const events: GramEvent[] = []
-  const touched = new Map<string, Uint16Array>()
-  let cost = 0
+/** A kernel sensor as the recipe has it: a table of slots, a bitmap, sums; each window without a slot told once. */
+function kernelTells(supports: Supports, calls: Uint16Array, table: SlotTable): UnitReport {
+  const entries = new Map<string, { cost: number; rare: boolean }>()
+  for (const { gram, cost, rare } of gramSlots(supports, supports.n + 16))
+    entries.set(gram.join(), { cost, rare })
+  const events = new Map<string, GramEvent>()
+  const touched = new Set<string>()
+  let sum = 0
   for (let at = 7; at < calls.length; at++) {
     const key = calls.slice(at - 7, at + 1).join()
-    const slot = slots.get(key)
-    let unknown = 0
-    for (let distance = 1; distance < supports.window && distance <= at; distance++)
-      if (!supports.pairs.has(calls[at]!, calls[at - distance]!, distance)) unknown++
-    cost += slot ? slot.cost : (4 + unknown) * 16
-    if (slot) touched.set(key, slot.gram)
-    if (at >= HEAD_CALLS && (slot === undefined || slot.rare || unknown > 0))
-      events.push({ at, calls: calls.slice(at - 8, at + 1) })
+    const slot = entries.get(key)
+    const far = supports.window === 9 && at > 7
+    const unknown = far && !supports.pairs.has(calls[at]!, calls[at - 8]!, 8)
+    const told = slot === undefined || (slot.rare && !touched.has(key)) || unknown
+    if (slot) {
+      sum += slot.cost
+      touched.add(key)
+    }
+    if (!told) continue
+    const window = `${far ? calls[at - 8] : ''}:${key}`
+    const event = events.get(window)
+    if (event) event.times++
+    else
+      events.set(window, {
+        at,
+        calls: calls.slice(Math.max(0, at - 8), at + 1),
+        slot: slot !== undefined,
+        times: 1,
+      })
   }
-  return { events, totals: { calls: calls.length, cost, touched: [...touched.values()] } }
+  const bits = new Uint8Array(table.slots.length / 8)
+  const places = new Map<string, number>()
+  for (let place = 0; place < table.slots.length; place++) {
+    const one = new Uint8Array(table.slots.length / 8)
+    one[place >> 3] = 1 << (place & 7)
+    for (const gram of table.touched(table.version, one)!) places.set(gram.join(), place)
+  }
+  for (const key of touched) bits[places.get(key)! >> 3]! |= 1 << (places.get(key)! & 7)
+  return {
+    head: calls.slice(0, HEAD_CALLS),
+    events: [...events.values()],
+    calls: calls.length,
+    cost: sum,
+    touched: table.touched(table.version, bits)!,
+  }
 }
 
-describe('a unit out of a kernel sensor’s events', () => {
+describe('a unit out of a kernel sensor’s report', () => {
   it('has the same numbers, and teaches the same, as its calls', () => {
     fc.assert(
-      fc.property(someWindow, someUnits, someUnit, fc.boolean(), (window, units, unit, once) => {
+      fc.property(someWindow, someUnits, someUnit, (window, units, unit) => {
         const supports = supportsOf(window, units)
-        const { events, totals } = kernelTells(supports, unit)
-        const seen = new Set<string>()
-        const meter = new EventUnit(supports)
-        meter.head(unit.subarray(0, HEAD_CALLS))
-        for (const event of events) {
-          const key = event.calls.join()
-          if (!once || !seen.has(key)) meter.gram(event)
-          seen.add(key)
-        }
-        const { score, runs } = meter.end(totals)
+        const table = new SlotTable(7)
+        table.write(supports, supports.n + 16)
+        const { score, runs } = measureReport(supports, kernelTells(supports, unit, table))
         const { n, r, s, calls } = measureUnit(supports, unit)
         assert.deepEqual({ n: score.n, r: score.r, s: score.s, calls: score.calls }, { n, r, s, calls })
         supports.learn(runs)
         assert.deepEqual(bodyOf(supports), bodyOf(supportsOf(window, [...units, unit])))
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
+    )
+  })
+})
+
+describe('a table of slots', () => {
+  it('keeps places while it grows, tells of what was replaced, and forgets what is too old', () => {
+    fc.assert(
+      fc.property(someWindow, fc.array(someUnit, { minLength: 1, maxLength: 8 }), (window, units) => {
+        const supports = new Supports(window)
+        const table = new SlotTable(0xffff_ffff)
+        for (const unit of units) {
+          supports.learn([unit])
+          table.write(supports, supports.n)
+        }
+        const all = new Uint8Array(table.slots.length / 8).fill(255)
+        const grams = [...gramSlots(supports)].map(({ gram }) => gram.join()).sort()
+        const there = table
+          .touched(table.version, all)!
+          .map((gram) => gram.join())
+          .sort()
+        assert.equal(there.length + table.gauge().homeless, grams.length)
+        assert.ok(there.every((gram) => grams.includes(gram)))
+        assert.equal(table.touched(table.version - 50, all), undefined)
+      }),
+      { numRuns: 50 },
     )
   })
 })

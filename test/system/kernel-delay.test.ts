@@ -214,6 +214,49 @@ describe('delays as leases', { skip }, () => {
     }
   })
 
+  it('each call of an abnormal process waits 2^LFC units: within 20 % of what is asked in all', async (t) => {
+    const world = new World('asked')
+    await world.start()
+    const unitMs = 10
+    const profile = await world.settle('asked-victim', unitMs)
+    const began = Date.now()
+    const victim = player.start('asked-victim', `${USUAL} ${ODD} 39 110 102 39 110`)
+    await ended(victim)
+    const wallMs = Date.now() - began
+    await until('the last is told', () => {
+      const count = (type: string) =>
+        world.events.filter((event) => event.type === type && 'pid' in event && event.pid === victim.pid)
+          .length
+      return count('delayed') > 0 && count('delayed') === count('resumed')
+    })
+    const delays = world.events.filter((event) => event.type === 'delayed' && event.profile === profile)
+    let asked = 0
+    for (const delay of delays) {
+      assert.ok(delay.type === 'delayed')
+      assert.equal(delay.delayMs, unitMs * 2 ** delay.lfc)
+      asked += delay.delayMs
+    }
+    const held = world.events.reduce(
+      (sum, event) => sum + (event.type === 'resumed' && event.pid === victim.pid ? event.heldMs : 0),
+      0,
+    )
+    // The foreign call and the five after it: LFC 1 to 6, 20 + 40 + .. + 640 ms.
+    assert.ok(delays.length >= 6, `${delays.length} delays`)
+    t.diagnostic(`asked ${asked} ms over ${delays.length} calls, held ${held} ms, ${wallMs} ms in all`)
+    assert.ok(Math.abs(held - asked) <= asked * 0.2, `asked ${asked} ms, held ${held} ms`)
+    await world.end()
+  })
+
+  it('a response that is taken back continues who is held for it, at once', async () => {
+    const world = new World('excused')
+    await world.start()
+    const profile = await world.settle('excused-victim', 10_000)
+    const victim = await world.stopped('excused-victim')
+    await world.client.respond(profile, 0)
+    await ended(victim)
+    await world.end()
+  })
+
   it('a fork that is delayed happens once; the restarted call is skipped', async () => {
     const world = new World('restarted')
     await world.start()

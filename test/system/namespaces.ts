@@ -140,6 +140,21 @@ export class Lab {
   }
   readonly #followers: ChildProcess[] = []
 
+  /**
+   * As behind a NAT of its own: the host listens on an address that no other has a route to (`inside` may be the same on several),
+   * and reaches only those of the switch that are not hidden themselves.
+   */
+  hide(host: LabHost, inside: string): void {
+    this.#in(this.#switch, 'ip', 'link', 'set', host.port, 'type', 'bridge_slave', 'isolated', 'on')
+    this.#in(host.namespace, 'ip', 'address', 'add', `${inside}/32`, 'dev', 'lo')
+    host.address = inside
+  }
+
+  /** What a command run in the host's namespace prints. */
+  inside(host: LabHost, ...command: string[]): string {
+    return execFileSync('ip', ['netns', 'exec', host.namespace, ...command], { encoding: 'utf8' })
+  }
+
   cable(host: LabHost, state: 'up' | 'down'): void {
     this.#in(this.#switch, 'ip', 'link', 'set', host.port, state)
   }

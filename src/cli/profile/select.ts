@@ -2,10 +2,10 @@
 import { realpathSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
+import { nearest } from '#classes'
 import type { Api } from '../api.ts'
 import { CommandError } from '../errors.ts'
 import { shortHash } from '../format.ts'
-import { nearest } from '../nearest.ts'
 import type { ProfileLine } from '../shapes.ts'
 
 export interface Choice {

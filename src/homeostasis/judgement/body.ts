@@ -3,6 +3,7 @@ import { CALL_LIMIT, distanceMask } from '../pairs.ts'
 import { LEAST_UNITS, RING_UNITS } from './calibration.ts'
 import { EDGES_LIMIT, type ExecEdge, PATH_LIMIT } from './edges.ts'
 import { GRAMS_LIMIT, type GramTable } from './grams.ts'
+import { type HeldUnit, heldFrom, heldUnit } from './held.ts'
 import { Judgement, type JudgementParts, RING_LIMIT, type RingEntry } from './judgement.ts'
 import { RECURRING } from './recurrence.ts'
 import { ORDERS, type Order, Supports } from './supports.ts'
@@ -32,6 +33,8 @@ export interface JudgementBody {
   calibration: Uint8Array
   /** Doubles: U with drift 6 and with drift 5. */
   recurrence: Uint8Array
+  /** Units that wait to be learned, and units that only the operator's word learns. Absent: none. */
+  held?: [waiting: HeldUnit[], aside: HeldUnit[]]
 }
 
 function doubles(values: readonly number[]): Uint8Array {
@@ -56,7 +59,7 @@ function gramBytes(table: GramTable): [Uint8Array, Uint8Array] {
   return [grams, supports]
 }
 
-/** The body of a judgement; equal judgements give equal bytes, but for what waits in quarantine, which is not kept. */
+/** The body of a judgement; equal judgements give equal bytes. */
 export function judgementBody(judgement: Judgement): JudgementBody {
   const {
     supports,
@@ -68,6 +71,7 @@ export function judgementBody(judgement: Judgement): JudgementBody {
     edges,
     u,
     quarantineU,
+    held = { waiting: [], aside: [] },
   } = judgement.parts()
   return {
     version: VERSION,
@@ -79,6 +83,9 @@ export function judgementBody(judgement: Judgement): JudgementBody {
     ring: doubles(ring.flatMap(({ n, r, s, ordinal }) => [n, r, s, ordinal])),
     calibration: doubles(calibration.flatMap(({ n, r, s }) => [n, r, s])),
     recurrence: doubles([u, quarantineU]),
+    ...(held.waiting.length + held.aside.length > 0
+      ? { held: [held.waiting.map(heldUnit), held.aside.map(heldUnit)] }
+      : {}),
   }
 }
 
@@ -210,7 +217,8 @@ function ringOf(value: unknown, units: number): RingEntry[] {
   return ring
 }
 
-function calibrationOf(value: unknown): Observables[] | undefined {
+/** The units of a yardstick as a body has them; undefined: there is none. */
+export function calibrationOf(value: unknown): Observables[] | undefined {
   const view = bytesOf(value, 'the calibration', 3 * DOUBLE_BYTES, RING_UNITS)
   if (view.byteLength === 0) return undefined
   const numbers = numbersOf(view, 'the calibration')
@@ -255,6 +263,7 @@ function walk(value: unknown, make?: (window: number) => Supports): JudgementPar
     calibration: calibrationOf(body.calibration),
     u: recurrence[0]!,
     quarantineU: recurrence[1]!,
+    ...(body.held === undefined ? {} : { held: heldFrom(body.held, units) }),
   }
   return supports && { supports, ...rest }
 }
@@ -265,9 +274,10 @@ function walk(value: unknown, make?: (window: number) => Supports): JudgementPar
  */
 export function checkJudgementBody(value: unknown): JudgementBody {
   walk(value)
-  const { version, window, counts, grams, pairs, edges, ring, calibration, recurrence } =
+  const { version, window, counts, grams, pairs, edges, ring, calibration, recurrence, held } =
     value as JudgementBody
-  return { version, window, counts, grams, pairs, edges, ring, calibration, recurrence }
+  const body = { version, window, counts, grams, pairs, edges, ring, calibration, recurrence }
+  return held === undefined ? body : { ...body, held }
 }
 
 /**

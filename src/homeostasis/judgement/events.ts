@@ -1,7 +1,7 @@
 /**
  * A unit out of what a kernel sensor tells of it: not its calls, but the few windows that are unknown or rare, which
  * known 8-grams it touched, and sums. Gives the same numbers, and learns the same, as `measureUnit` does with all calls;
- * test/property holds it to that.
+ * test/property holds it to that, test/system the kernel.
  */
 import type { MeasuredUnit } from './judgement.ts'
 import type { Supports } from './supports.ts'
@@ -23,62 +23,63 @@ export interface GramSlot {
   rare: boolean
 }
 
-/** A window that is unknown or rare. */
+/** A window that has no slot, or that is rare or unknown all the same. */
 export interface GramEvent {
-  /** Place of its last call in the unit, from 0: `HEAD_CALLS` or more. Ascends; later ones of the same may be left out. */
+  /** Place of its last call in the unit, from 0: 7 or more. Ascends; later ones of the same may be left out. */
   at: number
-  /** The last 9 calls, oldest first. */
+  /** The last 9 calls, oldest first; 8 at place 7. */
   calls: Uint16Array
+  /** Its 8-gram has a slot: its cost is in the sum. */
+  slot: boolean
+  /** How often it came in the unit, where it has no slot; 0 where another event of it counts them. */
+  times: number
 }
 
-/** What is told once a unit has ended. */
-export interface UnitTotals {
+/** What is told of a unit that ended. */
+export interface UnitReport {
+  /** The first 8 calls, or all of a shorter unit. */
+  head: Uint16Array
+  events: readonly GramEvent[]
   calls: number
-  /** Sum of costs from the 8th call on, in sixteenths of a bit: a slot's, or 4 bits and one for each unknown pair. */
+  /** Sum of the costs of the calls that have a slot, in sixteenths of a bit. */
   cost: number
-  /** The known 8-grams it touched, each once. */
+  /** The 8-grams it touched that have slots, each once. */
   touched: readonly Uint16Array[]
 }
 
-/** What the kernel's table must hold after learning. All of it: a cost is relative to its prefix. */
-export function* gramSlots(supports: Supports): Generator<GramSlot> {
+/**
+ * What the kernel's table must hold after learning. All of it: a cost is relative to its prefix.
+ * @param until units that may have been learned before it is made anew: what is rare by then is flagged already
+ */
+export function* gramSlots(supports: Supports, until = supports.n): Generator<GramSlot> {
   for (const { gram } of supports.grams[8].entries())
     yield {
       gram,
       cost: supports.cost(gram, GRAM - 1, GRAM - 1, 0),
-      rare: supports.rarity(gram, GRAM - 1) > 0,
+      rare: supports.rarity(gram, GRAM - 1, until) > 0,
     }
 }
 
-/** Puts one unit together: `head` once, then `gram` for each event, `end` last. */
-export class EventUnit {
-  readonly #meter: UnitMeter
-  readonly #runs: Uint16Array[] = []
-  #headCost = 0
-
-  constructor(supports: Supports) {
-    this.#meter = new UnitMeter(supports)
+/** Measures a unit by its report. Learning and judging need nothing else of it. */
+export function measureReport(
+  supports: Supports,
+  { head, events, calls, cost, touched }: UnitReport,
+): MeasuredUnit & { score: UnitScore } {
+  const meter = new UnitMeter(supports)
+  let sum = cost
+  let eighth = 0
+  for (let at = 0; at < head.length; at++) {
+    const one = meter.window(head, at, at)
+    if (at === GRAM - 1) eighth = one
+    else sum += one
   }
-
-  /** The first 8 calls, or all of a shorter unit. */
-  head(calls: Uint16Array): void {
-    for (let at = 0; at < calls.length; at++) {
-      const cost = this.#meter.window(calls, at, at)
-      // The 8th call has an 8-gram: its cost is in the kernel's sum.
-      if (at < GRAM - 1) this.#headCost += cost
-    }
-    this.#runs.push(calls.slice())
+  for (const { at, calls: window, slot, times } of events) {
+    // The 8th call has been met with the head.
+    const one = at < HEAD_CALLS ? eighth : meter.window(window, window.length - 1, at)
+    if (!slot) sum += one * times
   }
-
-  gram({ at, calls }: GramEvent): void {
-    this.#meter.window(calls, calls.length - 1, at)
-    this.#runs.push(calls.slice())
-  }
-
-  end({ calls, cost, touched }: UnitTotals): MeasuredUnit & { score: UnitScore } {
-    return {
-      score: scoreOf(this.#meter, calls, this.#headCost + cost),
-      runs: [...this.#runs, ...touched.map((gram) => gram.slice())],
-    }
-  }
+  const runs = [head.slice()]
+  for (const event of events) runs.push(event.calls.slice())
+  for (const gram of touched) runs.push(gram.slice())
+  return { score: scoreOf(meter, calls, sum), runs }
 }

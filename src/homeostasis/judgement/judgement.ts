@@ -46,6 +46,8 @@ export interface JudgementParts {
   calibration: readonly Observables[] | undefined
   u: number
   quarantineU: number
+  /** What waits to be learned, and what only the operator's word learns. */
+  held?: { waiting: readonly Learnable[]; aside: readonly Learnable[] }
 }
 
 /**
@@ -88,6 +90,7 @@ export class Judgement {
     this.#sinceCalibrated = parts.sinceCalibrated
     this.#ring = [...parts.ring]
     this.#calibration = parts.calibration && new Calibration(parts.calibration)
+    if (parts.held) this.#quarantine.restore(parts.held)
     this.#recurrence = new Recurrence(DRIFT, parts.u)
     this.#quarantineRecurrence = new Recurrence(QUARANTINE_DRIFT, parts.quarantineU)
   }
@@ -162,9 +165,9 @@ export class Judgement {
     return accepted.length
   }
 
-  /** The operator confirmed an incident: its units are forgotten, and are no yardstick at the next calibration. */
+  /** The operator confirmed an incident: its units wait for `tolerate`, and are no yardstick at the next calibration. */
   confirm(ordinals: ReadonlySet<number>): void {
-    this.#quarantine.take(ordinals)
+    this.#quarantine.setAside(ordinals)
     this.#forget(ordinals)
   }
 
@@ -172,7 +175,7 @@ export class Judgement {
     return { grams: this.supports.gauge(), edges: this.#edges.size, quarantine: this.#quarantine.gauge() }
   }
 
-  /** All that a profile file keeps. What waits in quarantine is not: after a restart it is simply not learned. */
+  /** All that a profile file keeps. */
   parts(): JudgementParts {
     return {
       supports: this.supports,
@@ -184,6 +187,7 @@ export class Judgement {
       calibration: this.#calibration?.units,
       u: this.#recurrence.u,
       quarantineU: this.#quarantineRecurrence.u,
+      held: this.#quarantine.held(),
     }
   }
 

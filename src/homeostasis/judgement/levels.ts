@@ -5,7 +5,7 @@ export type JudgementLevel = 'none' | 'notice' | 'incident' | 'severe'
 
 export const LEVEL_BITS = { notice: 6, incident: 8, severe: 12 } as const
 /** What a program that was never started before adds, to at most as many bits of J. */
-const EDGE_BITS = 8
+export const EDGE_BITS = 8
 
 /** min(J, 8) + 8 for a new edge; J alone without one. */
 export function severityBits(bits: number, newEdge: boolean): number {

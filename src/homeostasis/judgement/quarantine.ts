@@ -76,13 +76,36 @@ export class Quarantine {
   /** All that waits is put aside: only the operator's word learns it. Gives back which units that were. */
   drop(): Set<number> {
     const dropped = new Set(this.#waiting.map(({ ordinal }) => ordinal))
-    this.#aside.push(...this.#waiting)
+    this.#keepAside(this.#waiting)
     this.#waiting = []
+    return dropped
+  }
+
+  #keepAside(units: readonly Learnable[]): void {
+    this.#aside.push(...units)
     while (this.#aside.length > QUARANTINE_UNITS || callsOf(this.#aside) > HELD_CALLS_LIMIT) {
       this.#aside.shift()
       this.#given++
     }
-    return dropped
+  }
+
+  /** These are learned on the operator's word alone, from now on. */
+  setAside(ordinals: ReadonlySet<number>): void {
+    const chosen = this.#waiting.filter(({ ordinal }) => ordinals.has(ordinal))
+    if (chosen.length === 0) return
+    this.#waiting = this.#waiting.filter(({ ordinal }) => !ordinals.has(ordinal))
+    this.#keepAside(chosen)
+  }
+
+  /** What waits and what was put aside, to be kept in a file. */
+  held(): { waiting: readonly Learnable[]; aside: readonly Learnable[] } {
+    return { waiting: this.#waiting, aside: this.#aside }
+  }
+
+  /** As `held` gave it; beyond the limits the oldest are left out. */
+  restore({ waiting, aside }: { waiting: readonly Learnable[]; aside: readonly Learnable[] }): void {
+    for (const unit of waiting) this.put(unit)
+    this.#keepAside(aside)
   }
 
   /** Takes out what is held, or those of these numbers: to be learned on the operator's word, or to be forgotten. */

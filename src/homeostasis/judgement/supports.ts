@@ -57,14 +57,13 @@ export class Supports {
       }
   }
 
-  /** Bits of r below which a 3-gram does not count: those in under 1 % of the units, or in one of few. */
-  get rareBelow(): number {
-    return Math.max(2, 0.01 * (this.n + 1))
-  }
-
-  /** Rarity of the 3-gram that ends at `calls[at]`, as a byte. */
-  rarity(calls: Uint16Array, at: number): number {
-    return costByte(Math.log2(this.rareBelow / (this.grams[3].support(calls, at) + 0.5)))
+  /**
+   * Rarity of the 3-gram that ends at `calls[at]`, as a byte: of those in under 1 % of the units, or in one of few.
+   * @param n units learned; more than there are: what it would be with so many, if none of them had the 3-gram
+   */
+  rarity(calls: Uint16Array, at: number, n: number = this.n): number {
+    const rareBelow = Math.max(2, 0.01 * (n + 1))
+    return costByte(Math.log2(rareBelow / (this.grams[3].support(calls, at) + 0.5)))
   }
 
   /**

@@ -26,6 +26,9 @@ export const Profile = {
   inode: 72,
   announced: 80,
   armed: 84,
+  grams: 88,
+  judge: 96,
+  script: 100,
   row: 128,
 } as const
 
@@ -44,6 +47,8 @@ export const Cpu = {
   stops: 7,
   stopsRefused: 8,
   forksLost: 9,
+  unitsRefused: 10,
+  unitEventsLost: 11,
 } as const
 
 /** Fields of `struct ctl`, in words of 4 bytes. */
@@ -102,6 +107,55 @@ export const EventType = {
   ended: 7,
   pressure: 8,
 } as const
+
+/** Gram slots: `struct chunk`. */
+export const CHUNK_SLOTS = 512
+export const CHUNK_BYTES = 4 * CHUNK_SLOTS
+
+/** Windows that a unit remembers having told of. */
+const TOLD = 64
+
+/** Fields of `struct unit`, in bytes. */
+export const Unit = {
+  bytes: 128 + 8 * TOLD + 2048,
+  type: 0,
+  id: 4,
+  table: 8,
+  calls: 16,
+  cost: 20,
+  unknown: 24,
+  records: 28,
+  frameMost: 36,
+  sequence: 40,
+  profile: 48,
+  generation: 52,
+  tgid: 56,
+  tid: 60,
+  head: 64,
+  time: 80,
+  reason: 88,
+  next: 92,
+  begun: 96,
+  told: 128,
+  touched: 128 + 8 * TOLD,
+} as const
+
+/** Fields of `struct unit_window`, in bytes. */
+export const UnitWindow = {
+  bytes: 48,
+  type: 0,
+  id: 4,
+  sequence: 8,
+  place: 12,
+  tag: 16,
+  again: 20,
+  ninth: 24,
+  near: 32,
+  far: 40,
+} as const
+
+/** Records of the ring `unit_events`. */
+export const UnitRecord = { window: 1, again: 2, touched: 3, ended: 4 } as const
 
 /** `struct task_record`, which the iterator writes. */
 export const TaskRecord = {

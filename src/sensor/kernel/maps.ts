@@ -1,6 +1,6 @@
 /** The mapped memory of the maps, by name instead of by offset. Both sides write; each word says whose it is. */
 import { mapArray } from './bpf.ts'
-import { Cpu, Ctl, Profile, ROW_BYTES, SLOTS, State } from './layout.ts'
+import { CHUNK_BYTES, CHUNK_SLOTS, Cpu, Ctl, Profile, ROW_BYTES, SLOTS, State, Unit } from './layout.ts'
 import type { Skeleton } from './skeleton.ts'
 
 type Field = Exclude<keyof typeof Profile, 'bytes' | 'row'>
@@ -22,6 +22,8 @@ export class SensorMaps {
   readonly #cpus: BigUint64Array
   readonly #ctl: Int32Array
   readonly #states: Int32Array
+  readonly #grams: Uint32Array
+  readonly gramChunks: number
 
   constructor(skeleton: Skeleton, cpus: number) {
     const open = (name: string, bytes: number) => {
@@ -38,10 +40,12 @@ export class SensorMaps {
     const cpuMap = open('cpus', Cpu.bytes)
     const ctl = open('ctl', Ctl.bytes)
     const states = open('states', State.bytes)
+    const grams = open('grams', CHUNK_BYTES)
+    const units = open('units', Unit.bytes)
     this.profileSlots = profiles.entries
     this.rowSlots = rows.entries
     this.cpus = cpus
-    this.mappedBytes = [profiles, rows, counts, cpuMap, ctl, states].reduce(
+    this.mappedBytes = [profiles, rows, counts, cpuMap, ctl, states, grams, units].reduce(
       (sum, map) => sum + map.memory.byteLength,
       0,
     )
@@ -54,6 +58,8 @@ export class SensorMaps {
     this.#cpus = new BigUint64Array(cpuMap.memory)
     this.#ctl = new Int32Array(ctl.memory)
     this.#states = new Int32Array(states.memory)
+    this.#grams = new Uint32Array(grams.memory)
+    this.gramChunks = grams.entries
   }
 
   get(id: number, field: Field): number {
@@ -128,6 +134,11 @@ export class SensorMaps {
       for (let id = 1; id < this.profileSlots; id++)
         sum += this.#counts[cpu * this.profileSlots + id] as bigint
     return Number(sum)
+  }
+
+  /** Slots from a chunk on. */
+  gramSlots(chunk: number, slots: number): Uint32Array {
+    return this.#grams.subarray(chunk * CHUNK_SLOTS, chunk * CHUNK_SLOTS + slots)
   }
 
   /** A counter of `struct cpu`, over all CPUs. */

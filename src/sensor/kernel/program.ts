@@ -15,9 +15,22 @@ export interface Sizes {
   ringBytes: number
   /** Processes that may be delayed at once. */
   delayed: number
+  /** Gram slots in chunks of 2 KiB; a profile has 1 to 32 of them. */
+  gramChunks: number
+  /** Tasks whose units are watched at once; 2.7 KiB each. */
+  units: number
+  unitRingBytes: number
 }
 
-export const DEFAULT_SIZES: Sizes = { profiles: 1024, rows: 8192, ringBytes: 1 << 21, delayed: 64 }
+export const DEFAULT_SIZES: Sizes = {
+  profiles: 1024,
+  rows: 8192,
+  ringBytes: 1 << 21,
+  delayed: 64,
+  gramChunks: 4096,
+  units: 2048,
+  unitRingBytes: 1 << 21,
+}
 
 /** In this order: whoever is forked or begins while we attach must not be seen first by its calls. */
 const TRACEPOINTS = ['on_fork', 'on_exec', 'on_exit', 'sys_enter']
@@ -37,6 +50,8 @@ export class KernelProgram {
   readonly skeleton: Skeleton
   readonly maps: SensorMaps
   readonly ring: Ring
+  /** What is told of units. */
+  readonly unitRing: Ring
   readonly #links: number[] = []
   readonly #programs: number[]
   #iterator = -1
@@ -56,15 +71,29 @@ export class KernelProgram {
       keys: sizes.profiles,
       stopping: sizes.delayed,
       events: sizes.ringBytes,
+      grams: sizes.gramChunks,
+      units: sizes.units,
+      free_units: sizes.units,
+      unit_events: sizes.unitRingBytes,
     })
     this.maps = new SensorMaps(this.skeleton, cpus)
     this.maps.setControl('cpus', cpus)
     this.ring = new Ring(this.skeleton.maps.get('events') as number, sizes.ringBytes)
+    this.unitRing = new Ring(this.unitRingFd, sizes.unitRingBytes)
+    const word = Buffer.alloc(4)
+    for (let id = 1; id < sizes.units; id++) {
+      word.writeUInt32LE(id)
+      update(this.skeleton.maps.get('free_units') as number, undefined, word)
+    }
     this.#programs = TRACEPOINTS.map((name) => this.skeleton.programs.get(name) as number)
   }
 
   get ringFd(): number {
     return this.skeleton.maps.get('events') as number
+  }
+
+  get unitRingFd(): number {
+    return this.skeleton.maps.get('unit_events') as number
   }
 
   attach(): void {

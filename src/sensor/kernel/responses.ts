@@ -35,6 +35,8 @@ export class Responses {
   readonly #never: NeverDelay
   readonly #subjects = new Map<number, Subject>()
   readonly #tell: (event: SensorEvent) => void
+  /** Whose profile a held process runs: who is to be delayed no more goes on at once. */
+  readonly #heldFor = new Map<number, number>()
   #program: KernelProgram | undefined
   #settings: SensorSettings
   #enabled = true
@@ -48,6 +50,7 @@ export class Responses {
       {
         stopped: (lease) => options.onStopped?.(lease),
         continued: (pid, heldMs) => {
+          this.#heldFor.delete(pid)
           options.onContinued?.(pid)
           tell({ type: 'resumed', pid, heldMs, at: Date.now() })
         },
@@ -103,6 +106,9 @@ export class Responses {
     // The supervisor first: were we to die between the two lines, it must know whom to continue.
     if (news.length > 0) this.#options.onArm?.(news.map((id) => this.#subjects.get(id)!.executable))
     for (const id of profiles) maps.set(id, 'armed', this.unitOf(id) > 0 ? 1 : 0)
+    // pH: a delay factor of 0 releases a sleeper after at most one slice.
+    for (const [pid, profile] of [...this.#heldFor])
+      if (profiles.includes(profile) && this.unitOf(profile) === 0) this.leases.finish(pid)
   }
 
   /** The kernel has stopped a process: for how long is decided here. */
@@ -116,6 +122,7 @@ export class Responses {
       this.leases.continue(pid, startTicks)
       return
     }
+    this.#heldFor.set(pid, profile)
     this.leases.hold(pid, startTicks, ms, Date.now())
     this.#tell({ type: 'delayed', profile, pid, tid, taskCalls, at, lfc, delayMs: ms })
   }

@@ -25,6 +25,8 @@ import { checkSettings, DEFAULT_SETTINGS } from './settings.ts'
 import { GRACE_MS, Slots } from './slots.ts'
 import { totalsOf, unaccounted } from './totals.ts'
 import { Clock, executableOf, translate } from './translate.ts'
+import type { EndedUnit } from './units.ts'
+import { WatchedUnits } from './watched.ts'
 
 export interface KernelSensorOptions extends ResponseOptions {
   sizes?: Partial<Sizes>
@@ -34,6 +36,8 @@ export interface KernelSensorOptions extends ResponseOptions {
 
 const TICK_MS = 1000
 const FILES_EVERY_MS = 30_000
+/** Units are read so often, or when the ring has filled up by an eighth. */
+const UNITS_EVERY_MS = 100
 const RECORDS_AT_ONCE = 20_000
 
 export class KernelSensor implements Sensor {
@@ -49,7 +53,9 @@ export class KernelSensor implements Sensor {
   #slots!: Slots
   #tables!: PairTables
   #activity!: Activity
-  #poll: { close(): void } | undefined
+  #units!: WatchedUnits
+  #polls: { close(): void }[] = []
+  #unitTimer: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
   #filesAt = Date.now()
   #final: SensorTotals | undefined
@@ -88,6 +94,8 @@ export class KernelSensor implements Sensor {
         give: (rows) => this.#slots.giveRows(rows),
       })
       this.#activity = new Activity(program.maps)
+      this.#units = new WatchedUnits(program, this.#slots, (unit) => this.#unitEnded(unit))
+      this.#units.watch(settings.judge === true)
       program.limit(settings)
       program.maps.setControl('ownGroup', processGroupOf(0))
       for (const pid of [process.pid, process.ppid]) program.setExempt(pid, true)
@@ -98,7 +106,8 @@ export class KernelSensor implements Sensor {
       this.#program = undefined
       throw error
     }
-    this.#poll = pollReadable(program.ringFd, () => this.#drain())
+    this.#polls = [program.ringFd, program.unitRingFd].map((fd) => pollReadable(fd, () => this.#drain()))
+    this.#unitTimer = setInterval(() => this.#drain(), UNITS_EVERY_MS)
     this.#timer = setInterval(() => this.#tick(), this.#options.tickMs ?? TICK_MS)
   }
 
@@ -136,6 +145,7 @@ export class KernelSensor implements Sensor {
     const { window } = this.#settings
     this.#settings = settings
     this.#running().limit(settings)
+    this.#units.watch(settings.judge === true)
     if (settings.window !== window) {
       this.#slots.setWindow(settings.window)
       for (const id of this.#slots.used()) this.#tables.setMask(id, maskOf(settings.window))
@@ -158,6 +168,20 @@ export class KernelSensor implements Sensor {
   async respond(profile: number, delayUnitMs: number): Promise<void> {
     this.#checked(profile)
     this.#responses.set(profile, delayUnitMs)
+  }
+
+  /** See `Sensor.slots`. */
+  async slots(profile: number, version: number, slots: Uint32Array): Promise<boolean> {
+    this.#checked(profile)
+    return this.#units.slots.write(profile, version, slots, Date.now())
+  }
+
+  #unitEnded({ profile, generation, pid, tid, time, next, told }: EndedUnit): void {
+    if (!this.#known.has(profile)) return
+    if (generation !== this.#running().maps.get(profile, 'generation')) return
+    const started = next === undefined ? undefined : this.#known.get(next)?.path
+    const at = this.#clock.epochMs(time)
+    this.#listener({ type: 'unit', profile, pid, tid, at, unit: { ...told, started } })
   }
 
   async processes(): Promise<ProcessState[]> {
@@ -196,6 +220,8 @@ export class KernelSensor implements Sensor {
     const read = this.#program.ring.drain(RECORDS_AT_ONCE, (data, at, length) => this.#take(data, at, length))
     // The poll is told once for what it saw; the rest of a flood is read after the timers had their turn.
     if (read === RECORDS_AT_ONCE) setImmediate(() => this.#drain())
+    // After them: a unit may be of a profile that was announced just now.
+    else if (this.#units.drain(RECORDS_AT_ONCE)) setImmediate(() => this.#drain())
   }
 
   #take(data: DataView, at: number, length: number): void {
@@ -239,6 +265,7 @@ export class KernelSensor implements Sensor {
     for (const { id, tables } of evicted) {
       this.#identities.forget(id)
       this.#responses.forget(id)
+      this.#units.slots.forget(id, Date.now())
       if (this.#known.delete(id)) this.#listener({ type: 'evicted', profile: id, tables })
     }
     if (evicted.length > 0) setTimeout(() => this.#program && this.#slots.settle(Date.now()), GRACE_MS + 10)
@@ -254,6 +281,7 @@ export class KernelSensor implements Sensor {
     if (!this.#program) return
     this.#clock.adjust()
     this.#slots.settle(Date.now())
+    this.#units.slots.settle(Date.now())
     const used = this.#slots.used()
     this.#activity.note(used)
     // Its announcement found the ring full: its tasks attach again, which announces it again.
@@ -286,7 +314,8 @@ export class KernelSensor implements Sensor {
     // First nothing more can be stopped, then who was is continued: those whose event is unread too.
     program.detach()
     this.#drain()
-    this.#poll?.close()
+    clearInterval(this.#unitTimer)
+    for (const poll of this.#polls) poll.close()
     this.#identities.close()
     this.#responses.enable(false)
     this.#responses.leases.close()

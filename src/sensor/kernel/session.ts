@@ -18,6 +18,7 @@ import {
   milliseconds,
   object,
   settingsFrom,
+  slotsFrom,
   tablesFrom,
   verbFrom,
   whole,
@@ -72,7 +73,10 @@ export class Session {
       this.#socket.destroy()
       return
     }
-    if (waiting > SLOW_BYTES && (event.type === 'novelty' || event.type === 'anomaly')) {
+    if (
+      waiting > SLOW_BYTES &&
+      (event.type === 'novelty' || event.type === 'anomaly' || event.type === 'unit')
+    ) {
       this.dropped++
       return
     }
@@ -167,6 +171,10 @@ export class Session {
       case 'respond':
         await sensor.respond(profile(), milliseconds(request, 'delayUnitMs'))
         return { value: true }
+      case 'slots':
+        return {
+          value: await sensor.slots(profile(), whole(request, 'version', 0, 0xffff_ffff), slotsFrom(binary)),
+        }
       case 'processes':
         return { value: await sensor.processes() }
       case 'measure':

@@ -10,7 +10,7 @@ export const DEFAULT_SETTINGS: SensorSettings = {
   defaultDelayUnitMs: 0,
 }
 
-const RANGES: Record<keyof SensorSettings, [least: number, most: number]> = {
+const RANGES: Record<Exclude<keyof SensorSettings, 'judge'>, [least: number, most: number]> = {
   window: [2, 9],
   anomalyLimit: [0, 2 ** 31 - 1],
   tolerizeLimit: [0, 128],
@@ -21,7 +21,7 @@ const RANGES: Record<keyof SensorSettings, [least: number, most: number]> = {
 
 /** Throws RangeError, naming the setting, unless all are whole numbers within their bounds. */
 export function checkSettings(settings: SensorSettings): void {
-  for (const [name, [least, most]] of Object.entries(RANGES) as [keyof SensorSettings, [number, number]][]) {
+  for (const [name, [least, most]] of Object.entries(RANGES) as [keyof typeof RANGES, [number, number]][]) {
     const value = settings[name]
     const whole = name.endsWith('Ms') || Number.isInteger(value)
     if (typeof value !== 'number' || !Number.isFinite(value) || !whole || value < least || value > most)

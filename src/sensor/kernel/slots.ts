@@ -48,7 +48,8 @@ export class Slots {
     maps.set(id, 'mask', this.#mask)
     maps.set(id, 'need', this.#mask)
     maps.set(id, 'stride', maps.profileSlots)
-    for (const field of ['tasks', 'anomalies', 'dirty', 'announced', 'armed'] as const) maps.set(id, field, 0)
+    for (const field of ['tasks', 'anomalies', 'dirty', 'announced', 'armed', 'script'] as const)
+      maps.set(id, field, 0)
     for (const field of ['trainBase', 'modTotal', 'sequences'] as const) maps.setWide(id, field, 0)
     maps.clearCounts(id)
     this.#push(this.#fds.profiles, id)
@@ -66,6 +67,11 @@ export class Slots {
       this.#maps.set(id, 'mask', this.#mask)
       this.#maps.set(id, 'need', this.#mask)
     }
+  }
+
+  /** Of all profiles, those to come too. 0: their units are not watched. */
+  setJudge(epoch: number): void {
+    for (let id = 1; id < this.#maps.profileSlots; id++) this.#maps.set(id, 'judge', epoch)
   }
 
   takeRow(): number | undefined {

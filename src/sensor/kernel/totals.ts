@@ -25,6 +25,8 @@ export function totalsOf(
     skipped,
     lost,
     lostEvents: maps.total('lostEvents'),
+    unitsRefused: maps.total('unitsRefused'),
+    unitRecordsLost: maps.total('unitEventsLost'),
     profiles: slots.used().length,
     profilesLimit: maps.profileSlots - 1,
     rows: slots.rowsInUse(),

@@ -8,6 +8,7 @@ type Fields = Record<string, unknown>
 
 const MAX_COUNT = Number.MAX_SAFE_INTEGER
 const MAX_PATH = 4096
+const SLOT_COUNTS = [512, 1024, 2048, 4096, 8192, 16_384]
 
 export function object(value: unknown, what: string): Fields {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -48,9 +49,17 @@ export function text(fields: Fields, name: string, pattern: RegExp): string {
 export function settingsFrom(value: unknown): SensorSettings {
   const fields = object(value, 'settings') as unknown as SensorSettings
   const { window, anomalyLimit, tolerizeLimit, localityWindow, delayLimitMs, defaultDelayUnitMs } = fields
-  const settings = { window, anomalyLimit, tolerizeLimit, localityWindow, delayLimitMs, defaultDelayUnitMs }
+  const settings: SensorSettings = {
+    window,
+    anomalyLimit,
+    tolerizeLimit,
+    localityWindow,
+    delayLimitMs,
+    defaultDelayUnitMs,
+  }
   try {
     checkSettings(settings)
+    if (fields.judge !== undefined) settings.judge = flag(fields as unknown as Fields, 'judge')
   } catch (error) {
     throw new FrameError((error as Error).message)
   }
@@ -107,6 +116,17 @@ export function tablesFrom(value: unknown): TablesHead {
     normal: flag(fields, 'normal'),
     rows: whole(fields, 'rows', 0, 512),
   }
+}
+
+/** A profile's gram slots: none, or a power of two of them. */
+export function slotsFrom(binary: Buffer): Uint32Array {
+  const slots = Uint32Array.from({ length: Math.floor(binary.length / 4) }, (_, i) =>
+    binary.readUInt32LE(4 * i),
+  )
+  const right = slots.length === 0 || SLOT_COUNTS.includes(slots.length)
+  if (!right || binary.length !== 4 * slots.length)
+    throw new FrameError('slots are not as many as they may be')
+  return slots
 }
 
 export function verbFrom(fields: Fields): ProfileVerb {

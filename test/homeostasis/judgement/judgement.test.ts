@@ -127,7 +127,7 @@ describe('a settled judgement', () => {
     assert.equal(judgement.calibration?.m, 64 - 8 + 256)
   })
 
-  it('forgets the units of a confirmed incident', () => {
+  it('holds back the units of a confirmed incident', () => {
     const judgement = learned()
     take(judgement, ODD)
     judgement.confirm(new Set([64]))
@@ -197,13 +197,17 @@ describe('condensed calls', () => {
 })
 
 describe('a saved judgement', () => {
-  it('goes on where it was, without what waited', () => {
+  it('goes on where it was, with what waited', () => {
     const judgement = learned(600)
     take(judgement, ODD)
     take(judgement, NORMAL, [{ parent: '/bin/a', started: '/bin/b' }])
     const again = judgementFrom(judgementBody(judgement), 99)
     assert.deepEqual(judgementBody(again), judgementBody(judgement))
-    assert.equal(again.gauge().quarantine.waiting, 0)
+    assert.equal(again.gauge().quarantine.waiting, 1)
+    again.confirm(new Set([600]))
+    assert.equal(judgementFrom(judgementBody(again)).gauge().quarantine.aside, 1)
+    assert.equal(again.tolerate(new Set([600])), 1)
+    assert.equal(again.supports.n, judgement.supports.n + 1)
     for (const calls of [NORMAL, ODD, NORMAL.subarray(0, 5)])
       assert.equal(bitsOf(again, calls), bitsOf(judgement, calls))
     assert.ok(again.knows({ parent: '/bin/a', started: '/bin/b' }))

@@ -37,7 +37,6 @@ describe('rarity', () => {
     const supports = new Supports(9)
     for (let i = 0; i < 999; i++) supports.learn([unit(1, 2, 3)])
     supports.learn([unit(1, 2, 4)])
-    assert.equal(supports.rareBelow, 10.01)
     assert.equal(measureUnit(supports, unit(1, 2, 3)).r, 0)
     assert.equal(measureUnit(supports, unit(1, 2, 4)).r, held(Math.log2(10.01 / 1.5)))
     const twice = held(Math.log2(10.01 / 1.5)) + held(Math.log2(10.01 / 0.5)) * 2

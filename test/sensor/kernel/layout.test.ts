@@ -54,6 +54,9 @@ describe('what the eBPF program and this process share', () => {
         ino: 'inode',
         announced: 'announced',
         armed: 'armed',
+        grams: 'grams',
+        judge: 'judge',
+        script: 'script',
         row: 'row',
       },
       layout.Profile,
@@ -72,6 +75,8 @@ describe('what the eBPF program and this process share', () => {
         stops: 'stops',
         stops_refused: 'stopsRefused',
         forks_lost: 'forksLost',
+        units_refused: 'unitsRefused',
+        unit_events_lost: 'unitEventsLost',
       },
       layout.Cpu,
     )
@@ -142,6 +147,49 @@ describe('what the eBPF program and this process share', () => {
       },
       layout.TaskRecord,
     )
+    add(
+      'unit',
+      1,
+      {
+        type: 'type',
+        id: 'id',
+        table: 'table',
+        calls: 'calls',
+        cost: 'cost',
+        unknown: 'unknown',
+        records: 'records',
+        frame_most: 'frameMost',
+        sequence: 'sequence',
+        profile: 'profile',
+        generation: 'generation',
+        tgid: 'tgid',
+        tid: 'tid',
+        head_near: 'head',
+        time: 'time',
+        reason: 'reason',
+        next: 'next',
+        begun: 'begun',
+        told: 'told',
+        touched: 'touched',
+      },
+      layout.Unit,
+    )
+    add(
+      'unit_window',
+      1,
+      {
+        type: 'type',
+        id: 'id',
+        sequence: 'sequence',
+        place: 'place',
+        tag: 'tag',
+        again: 'again',
+        ninth: 'ninth',
+        near: 'near',
+        far: 'far',
+      },
+      layout.UnitWindow,
+    )
     add('state', 1, { tid: 'tid' }, layout.State)
     const sizes: [string, number][] = [
       ['profile', layout.Profile.bytes],
@@ -152,6 +200,9 @@ describe('what the eBPF program and this process share', () => {
       ['event', layout.Event.bytes],
       ['task_record', layout.TaskRecord.bytes],
       ['state', layout.State.bytes],
+      ['chunk', layout.CHUNK_BYTES],
+      ['unit', layout.Unit.bytes],
+      ['unit_window', layout.UnitWindow.bytes],
     ]
     const lines = [
       ...fields.map(([struct, field]) => `printf("%zu\\n", offsetof(struct ${struct}, ${field}));`),

@@ -12,6 +12,7 @@
 #include "state.h"
 #include "attach.h"
 #include "judge.h"
+#include "grams.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -53,7 +54,7 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
   struct state *st;
   struct profile *p;
   struct row *row;
-  u64 *count, slot = number;
+  u64 *count, slot = number, ninth;
 
   if (!c)
     return 0;
@@ -84,6 +85,7 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
       st->far = EMPTY_WINDOW;
       st->valid = ALL_VALID;
     }
+    give_unit(task, take_unit(st), UNIT_MOVED, 0);
     attach(task, file, st, abi);
     p = bpf_map_lookup_elem(&profiles, &st->profile);
     if (!p) {
@@ -135,10 +137,13 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
     judge(&call);
   }
 
+  ninth = st->far >> 48;
   st->far = st->far << 16 | st->near >> 48;
   st->near = st->near << 16 | slot;
   if (st->valid != ALL_VALID)
     st->valid = (st->valid & 0x7f7f) << 1 | 0x0101;
+  if (p->judge)
+    count_gram(task, st, p, ninth);
   return 0;
 }
 
@@ -146,14 +151,18 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old, struct linux_binprm *binary)
 {
   struct state *st = make_state(task);
+  u32 unit;
   if (!st)
     return 0;
+  unit = take_unit(st);
   /* A thread that execs takes the pid of its leader. */
   if (old != task->pid) {
     struct state *before = quick_state(old);
     if (before) {
       tell_end(task, before);
       leave(before);
+      give_unit(task, unit, UNIT_EXIT, 0);
+      unit = take_unit(before);
       drop_state(old);
     }
   }
@@ -166,6 +175,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old, struct linux_binprm *bi
   st->mark = 0;
   reset_frame(st);
   attach(task, binary->file, st, abi_of(task));
+  give_unit(task, unit, UNIT_EXEC, st->profile);
   return 0;
 }
 
@@ -176,6 +186,9 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
   struct state *from, *to;
   struct profile *p;
 
+  to = quick_state(child->pid);
+  if (to)
+    drop_unit(take_unit(to));
   drop_state(child->pid);
   from = state_of(parent);
   if (!from)
@@ -204,6 +217,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
   if (!st)
     return 0;
   tell_end(task, st);
+  give_unit(task, take_unit(st), UNIT_EXIT, 0);
   leave(st);
   st->profile = 0;
   st->generation = 0;

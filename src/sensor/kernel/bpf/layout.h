@@ -12,6 +12,18 @@
 #define NATIVE 0
 #define COMPAT 1
 
+#define GRAM_CALLS 8
+#define UNIT_CALLS 16384
+#define CHUNK 512     /* gram slots in an element of `grams`: 2 KiB */
+#define GRAM_SLOTS 16384  /* of a profile at most */
+#define TOLD 64       /* windows without a slot that a unit remembers having told of */
+
+/* How a unit ended. */
+#define UNIT_EXIT 1
+#define UNIT_EXEC 2
+#define UNIT_FULL 3
+#define UNIT_MOVED 4  /* its task went over to another profile */
+
 #define RESTARTED 1  /* state.mark: the next call may be one that a stop interrupted */
 
 #define EVENT_PROFILE 1
@@ -22,6 +34,12 @@
 #define EVENT_DELAY 6
 #define EVENT_ENDED 7
 #define EVENT_PRESSURE 8
+
+/* Records of `unit_events`. */
+#define UNIT_WINDOW 1   /* a window without a slot, or with a rare one */
+#define UNIT_AGAIN 2    /* how often a window that was told of came again */
+#define UNIT_TOUCHED 3  /* the slots touched of a table that is replaced */
+#define UNIT_ENDED 4
 
 /* One binary under one ABI. Slot 0 stands for "no profile": its generation changes when slots come free. */
 struct profile {
@@ -43,7 +61,10 @@ struct profile {
   u64 ino;
   u32 announced;   /* written by user space: it knows this profile */
   u32 armed;       /* written by user space: stop its tasks while their LFC is above 0 */
-  u64 spare[5];
+  u64 grams;       /* written by user space: its slots, see `struct unit.table`; 0: none */
+  u32 judge;       /* written by user space: 0: its units are not watched; changes when they are again */
+  u32 script;      /* hash of the script that this interpreter runs, or 0 */
+  u64 spare[3];
   u32 row[SLOTS];  /* index into `rows`; 0: none */
 };
 _Static_assert(sizeof(struct profile) == 128 + 4 * SLOTS, "layout.ts");
@@ -64,7 +85,9 @@ struct cpu {
   u64 stops;
   u64 stops_refused;  /* too many processes were stopped already, or no event could be sent */
   u64 forks_lost;     /* children whose window could not be copied */
-  u64 spare[6];
+  u64 units_refused;  /* units not watched: no room for one more */
+  u64 unit_events_lost;
+  u64 spare[4];
 };
 _Static_assert(sizeof(struct cpu) == 128, "layout.ts");
 
@@ -84,7 +107,7 @@ struct key {
   u32 inode_generation;
   u64 ino;
   u32 abi;
-  u32 zero;
+  u32 script;
 };
 
 /* Power of two; pids beyond it share slots, and whoever finds its slot taken is kept in task storage instead. */
@@ -103,15 +126,17 @@ struct state {
   u32 lfc;
   u32 over;    /* LFC is above the tolerize limit, and that was told */
   u64 calls;
+  u32 unit;    /* index into `units`; 0: none */
+  u32 zero;
   u64 frame[2];
   u32 frame_at;
   u32 frame_size;
   u32 max_lfc;
-  u32 zero;
+  u32 script;  /* as in profile.script, of the image it runs */
   u64 anomalous;
   u64 restart_ip;
   u64 restart_nr;
-  u64 spare[2];
+  u64 spare;
 };
 _Static_assert(sizeof(struct state) == 128, "two cache lines");
 
@@ -161,3 +186,54 @@ struct task_record {
   u32 max_lfc;
 };
 _Static_assert(sizeof(struct task_record) == 40, "layout.ts");
+
+/* Gram slots: 23 bits of the gram's hash (never 0), a bit "ends in a rare 3-gram", 8 bits of cost. 0: free. */
+struct chunk {
+  u32 slot[CHUNK];
+};
+
+/*
+ * The process image that a task runs, or 16,384 calls of it: what is judged as one. UNIT_TOUCHED and UNIT_ENDED are the
+ * whole of it, up to the touched slots of its table.
+ */
+struct unit {
+  u32 type;
+  u32 id;
+  u64 table;       /* version << 32 | first chunk << 8 | log2 of its slots; 0: none */
+  u32 calls;
+  u32 cost;        /* of the calls that have a slot, in sixteenths of a bit */
+  u32 unknown;     /* calls from the 8th on that have none */
+  u32 records;     /* sent or lost before UNIT_ENDED */
+  u32 frame_cost;  /* cost when this frame of 128 calls began */
+  u32 frame_most;  /* the dearest frame; 64 for each call without a slot */
+  u32 sequence;
+  u32 judge;       /* profile.judge when it began */
+  u32 profile;
+  u32 generation;
+  u32 tgid;
+  u32 tid;
+  u64 head_near;   /* its first 8 calls, as in state.near; of a shorter unit the last 8 */
+  u64 head_far;
+  u64 time;        /* CLOCK_MONOTONIC, when it ended */
+  u32 reason;
+  u32 next;        /* UNIT_EXEC: the profile of what was started */
+  u64 begun;       /* calls of its task before it: 0 for the first of an image */
+  u64 spare[3];
+  u64 told[TOLD];  /* high half: times it came again; low half: tag of the window */
+  u64 touched[GRAM_SLOTS / 64];
+};
+_Static_assert(sizeof(struct unit) == 128 + 8 * TOLD + GRAM_SLOTS / 8, "layout.ts");
+
+struct unit_window {
+  u32 type;
+  u32 id;
+  u32 sequence;
+  u32 place;       /* of its last call in the unit, from 0 */
+  u32 tag;
+  u32 again;       /* UNIT_AGAIN: times it came again; UNIT_WINDOW: 1 if it has a slot */
+  u32 ninth;       /* the call 8 before; 0xffff: the unit has none */
+  u32 zero;
+  u64 near;        /* the last 8, this one lowest */
+  u64 far;
+};
+_Static_assert(sizeof(struct unit_window) == 48, "layout.ts");

@@ -67,3 +67,14 @@ struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, 1 << 20);
 } events SEC(".maps");
+
+/* Gram slots of the profiles, a few chunks each, and the units of the tasks. Element 0 of `units` stays all zero. */
+ARRAY(grams, struct chunk, 64);
+ARRAY(units, struct unit, 64);
+QUEUE(free_units, 64);
+
+/* Apart from `events`: what the judgement needs must not push out what pH tells. */
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 20);
+} unit_events SEC(".maps");

@@ -60,6 +60,8 @@ static __always_inline void drop_state(u32 tid)
   s->lfc = 0;
   s->over = 0;
   s->calls = 0;
+  s->unit = 0;
+  s->script = 0;
   s->frame[0] = 0;
   s->frame[1] = 0;
   s->frame_at = 0;

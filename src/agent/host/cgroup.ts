@@ -1,0 +1,138 @@
+/**
+ * Control groups for one process: frozen under its own group (cgroup v2), so that services keep track of it, or with a
+ * share of the CPU (v2's cpu.max, or v1's quota). Taken back by moving it where it was.
+ */
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { startTicksOf, statusOf } from './processes.ts'
+
+/** Where a process was before: `from` is a folder. */
+export interface Moved {
+  pid: number
+  startTicks: number
+  from: string
+}
+
+export interface Grouped {
+  /** The folder made for it. */
+  group: string
+  back: Moved[]
+}
+
+const unified = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'].find((root) =>
+  existsSync(join(root, 'cgroup.controllers')),
+)
+const cpuV1 = ['/sys/fs/cgroup/cpu', '/sys/fs/cgroup/cpu,cpuacct'].find((root) =>
+  existsSync(join(root, 'cpu.cfs_quota_us')),
+)
+
+export const canFreeze = unified !== undefined
+
+/** Folder of a process's group; `controllers` '' is v2's line of /proc/PID/cgroup. */
+function groupOf(pid: number, root: string, controller: string): string {
+  const line = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+    .split('\n')
+    .find((one) =>
+      controller === '' ? one.startsWith('0::') : (one.split(':')[1] ?? '').split(',').includes(controller),
+    )
+  return join(root, line?.split(':').slice(2).join(':') ?? '/')
+}
+
+/** @throws Error where there is no cgroup v2, or the kernel refuses */
+export function planFreeze(pid: number, startTicks: number, id: string): Grouped {
+  if (!unified) throw new Error('this host has no cgroup v2 hierarchy')
+  const from = groupOf(pid, unified, '')
+  return { group: join(from, `lymph-${id}`), back: [{ pid, startTicks, from }] }
+}
+
+export function freeze({ group, back }: Grouped): void {
+  mkdirSync(group, { recursive: true })
+  for (const { pid, startTicks } of back) {
+    if (startTicksOf(pid) !== startTicks) throw new Error(`process ${pid} has ended`)
+    writeFileSync(join(group, 'cgroup.procs'), String(pid))
+  }
+  writeFileSync(join(group, 'cgroup.freeze'), '1')
+}
+
+/** @throws Error where neither version of the CPU controller is to be had */
+export function planCpu(pid: number, startTicks: number, id: string): Grouped {
+  if (unified && has(join(unified, 'cgroup.controllers'), 'cpu')) {
+    const from = groupOf(pid, unified, '')
+    return { group: join(unified, 'lymph', id), back: [{ pid, startTicks, from }] }
+  }
+  if (cpuV1) {
+    const from = groupOf(pid, cpuV1, 'cpu')
+    return { group: join(cpuV1, 'lymph', id), back: [{ pid, startTicks, from }] }
+  }
+  throw new Error('this host has no CPU controller for control groups')
+}
+
+const PERIOD_US = 100_000
+
+export function limitCpu({ group, back }: Grouped, percent: number): void {
+  const quota = Math.max(1000, Math.round((PERIOD_US * percent) / 100))
+  if (unified && group.startsWith(join(unified, 'lymph'))) {
+    writeFileSync(join(unified, 'cgroup.subtree_control'), '+cpu')
+    mkdirSync(join(unified, 'lymph'), { recursive: true })
+    writeFileSync(join(unified, 'lymph', 'cgroup.subtree_control'), '+cpu')
+    mkdirSync(group, { recursive: true })
+    writeFileSync(join(group, 'cpu.max'), `${quota} ${PERIOD_US}`)
+  } else {
+    mkdirSync(group, { recursive: true })
+    writeFileSync(join(group, 'cpu.cfs_period_us'), String(PERIOD_US))
+    writeFileSync(join(group, 'cpu.cfs_quota_us'), String(quota))
+  }
+  for (const { pid, startTicks } of back) {
+    if (startTicksOf(pid) !== startTicks) throw new Error(`process ${pid} has ended`)
+    writeFileSync(join(group, 'cgroup.procs'), String(pid))
+  }
+}
+
+/** Takes either back; safe to repeat, and for a process that has ended. */
+export function ungroup({ group, back }: Grouped): void {
+  if (!existsSync(group)) return
+  try {
+    writeFileSync(join(group, 'cgroup.freeze'), '0')
+  } catch {
+    // v1 has none.
+  }
+  for (const pid of members(group)) {
+    const from = back.find((one) => one.pid === pid && startTicksOf(pid) === one.startTicks)?.from
+    // Children it had meanwhile go where it goes.
+    move(pid, from ?? back[0]?.from)
+  }
+  for (let attempt = 0; attempt < 50; attempt++)
+    try {
+      rmdirSync(group)
+      return
+    } catch {
+      // A member that is ending holds it for a moment.
+      for (const pid of members(group)) if (statusOf(pid) !== 'Z') move(pid, back[0]?.from)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+    }
+}
+
+function members(group: string): number[] {
+  try {
+    return readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number)
+  } catch {
+    return []
+  }
+}
+
+function move(pid: number, to: string | undefined): void {
+  if (to === undefined) return
+  try {
+    writeFileSync(join(to, 'cgroup.procs'), String(pid))
+  } catch {
+    // It has ended, or its old group is gone: then it is better off in the one above.
+  }
+}
+
+function has(file: string, word: string): boolean {
+  try {
+    return readFileSync(file, 'utf8').trim().split(/\s+/).includes(word)
+  } catch {
+    return false
+  }
+}

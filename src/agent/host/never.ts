@@ -1,0 +1,68 @@
+/**
+ * Whom nothing is ever done to, whatever a policy says and whoever asks: init, the system's session and SSH daemons,
+ * lymph itself, and the list of root's. Enforced here, in the process that would act, just before it does.
+ */
+import { readFileSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
+import type { NeverList } from '../promises/world.ts'
+
+/** Without these nobody gets into the host to undo anything. By the file that runs: a name alone anybody can take. */
+const always =
+  /^(init|systemd|systemd-.*|sshd|sshd-.*|dropbear|agetty|login|elogind|dbus-daemon|dbus-broker(-launch)?)$/
+const systemFolders = /^\/(usr\/(local\/)?)?(s?bin|lib|lib64|libexec)\//
+
+export interface NeverOptions {
+  /** Full paths, or file names: the config's `never_delay` and `agent.never`. */
+  list: readonly string[]
+  /** lymph's own processes: by number, and whoever descends from them. */
+  own: readonly number[]
+}
+
+/** Deepest line of ancestors looked at: a loop in what /proc says must not be one here. */
+const ANCESTORS_LIMIT = 64
+
+export function neverList({ list, own }: NeverOptions): NeverList {
+  const paths = new Set(list)
+  return {
+    why({ pid, binary }) {
+      if (pid <= 3) return 'it is the system itself'
+      if (paths.has(binary) || paths.has(basename(binary)))
+        return "it is on root's list of what is never acted on"
+      if (always.test(basename(binary)) && systemFolders.test(binary) && isRoots(pid))
+        return 'without it nobody would get into this host'
+      if (own.includes(pid) || isAbove(pid) || ancestors(pid).some((above) => own.includes(above)))
+        return 'it is part of lymph'
+      return undefined
+    },
+  }
+}
+
+/** This process's own line: whoever started the run must see its end. */
+function isAbove(pid: number): boolean {
+  return pid === process.pid || ancestors(process.pid).includes(pid)
+}
+
+function ancestors(pid: number): number[] {
+  const line: number[] = []
+  for (let at = parentOf(pid); at > 1 && line.length < ANCESTORS_LIMIT; at = parentOf(at)) line.push(at)
+  return line
+}
+
+function parentOf(pid: number): number {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1])
+  } catch {
+    return 0
+  }
+}
+
+/** The file that runs is root's, and nobody else writes it. */
+function isRoots(pid: number): boolean {
+  try {
+    const { uid, mode } = statSync(`/proc/${pid}/exe`)
+    return uid === 0 && (mode & 0o022) === 0
+  } catch {
+    return false
+  }
+}

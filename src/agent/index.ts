@@ -1,0 +1,22 @@
+export {
+  type AgentOptions,
+  agentFolder,
+  agentRun,
+  hostFacts,
+  loadPolicy,
+  type RunOptions,
+  undoAct,
+} from './agent.ts'
+export { type Imported, importCfengine } from './cfengine/convert.ts'
+export * from './errors.ts'
+export { leasesFolder } from './leases/file.ts'
+export { LeaseKeeper } from './leases/keeper.ts'
+export { policySchema } from './policy/policy-shape.ts'
+export { readPolicy } from './policy/read.ts'
+export type * from './policy/types.ts'
+export type * from './promises/interface.ts'
+export { promiseTypes } from './promises/registry.ts'
+export type * from './promises/world.ts'
+export { Ledger, type LedgerEntry } from './run/ledger.ts'
+export { PromiseLocks } from './run/locks.ts'
+export type { PromiseReport, RunReport, StepReport } from './run/run.ts'

@@ -1,0 +1,44 @@
+/**
+ * Keeps leases: looks twice a second, and takes back what has run out and what a run left that died. `lymph up` runs
+ * it as a process of its own; when that one dies the keeper takes everything back, and the other way round.
+ */
+import { setPriority } from 'node:os'
+import { isOrphan, type KeptLease, readLeases, removeLease, takeBack } from './file.ts'
+
+export interface Returned {
+  id: string
+  what: string
+  why: 'over' | 'its run died' | 'all'
+}
+
+export class LeaseKeeper {
+  readonly #folder: string
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** What is over at `now`, ms since the epoch. */
+  sweep(now: number): Returned[] {
+    return this.#return((lease) =>
+      lease.until <= now ? 'over' : isOrphan(lease) ? 'its run died' : undefined,
+    )
+  }
+
+  /** Everything, whatever is left of it. */
+  returnAll(): Returned[] {
+    return this.#return(() => 'all')
+  }
+
+  #return(why: (lease: KeptLease) => Returned['why'] | undefined): Returned[] {
+    const returned: Returned[] = []
+    for (const lease of readLeases(this.#folder)) {
+      const reason = why(lease)
+      if (reason === undefined) continue
+      takeBack(lease.undo, setPriority)
+      removeLease(this.#folder, lease.id)
+      returned.push({ id: lease.id, what: lease.what, why: reason })
+    }
+    return returned
+  }
+}

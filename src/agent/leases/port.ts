@@ -1,0 +1,86 @@
+/** How a run takes leases: only while somebody keeps them, and written before anything is done. */
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
+import { join } from 'node:path'
+import { startTicksOf } from '../host/processes.ts'
+import type { LeasePort, Undone } from '../promises/world.ts'
+import { type KeptLease, LEASES_LIMIT, readLeases, removeLease, takeBack, writeLease } from './file.ts'
+
+export const keeperFile = (folder: string): string => join(folder, 'keeper')
+
+/** Whether a keeper lives that looks at this folder. */
+export function isKept(folder: string): boolean {
+  try {
+    const { pid, startTicks } = JSON.parse(readFileSync(keeperFile(folder), 'utf8')) as {
+      pid: number
+      startTicks: number
+    }
+    return startTicksOf(pid) === startTicks
+  } catch {
+    return false
+  }
+}
+
+export class RunLeases implements LeasePort {
+  readonly #folder: string
+  readonly #taken = new Map<string, KeptLease>()
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  take({ undo, untilMs, what }: { undo: Undone; untilMs: number; what: string }): string {
+    if (!isKept(this.#folder))
+      throw new Error(
+        'nobody would end it: leases are kept by `lymph up`, which does not run on this state folder',
+      )
+    if (readLeases(this.#folder).length >= LEASES_LIMIT)
+      throw new Error(
+        `${LEASES_LIMIT} leases stand already, which is the most: wait, or take some back with lymph agent undo`,
+      )
+    const id = randomBytes(4).toString('hex')
+    const lease: KeptLease = {
+      id,
+      what: what.slice(0, 4096),
+      until: untilMs,
+      run: { pid: process.pid, startTicks: startTicksOf(process.pid) ?? 0, over: false },
+      undo: undo as KeptLease['undo'],
+    }
+    writeLease(this.#folder, lease)
+    this.#taken.set(id, lease)
+    return id
+  }
+
+  held({ pid, startTicks }: { pid: number; startTicks: number }, kind: Undone['kind']): number | undefined {
+    const of = ({ undo }: KeptLease) => ('back' in undo ? undo.back : [undo])
+    return readLeases(this.#folder).find(
+      (lease) =>
+        lease.undo.kind === kind && of(lease).some((one) => one.pid === pid && one.startTicks === startTicks),
+    )?.until
+  }
+
+  giveBack(id: string): void {
+    endLease(this.#folder, id)
+    this.#taken.delete(id)
+  }
+
+  /** The run is through: its leases last until their time from here on. */
+  commit(): void {
+    for (const lease of this.#taken.values()) {
+      // One that has been taken back meanwhile stays so.
+      if (!readLeases(this.#folder).some(({ id }) => id === lease.id)) continue
+      writeLease(this.#folder, { ...lease, run: { ...lease.run, over: true } })
+    }
+    this.#taken.clear()
+  }
+}
+
+/** Ends one before its time. False: it does not stand any more. */
+export function endLease(folder: string, id: string): boolean {
+  const lease = readLeases(folder).find((one) => one.id === id)
+  if (!lease) return false
+  takeBack(lease.undo, setPriority)
+  removeLease(folder, id)
+  return true
+}

@@ -1,0 +1,33 @@
+/**
+ * pH's delay for a time: each call of the binary's abnormal processes waits 2^LFC units, in the kernel sensor. The
+ * daemon holds the lease and the sensor its own limits; the daemon takes the lease back when this run dies.
+ */
+import type { Outcome } from '../interface.ts'
+import type { Hands } from '../world.ts'
+
+/** pH's unit where the settings have none: a jiffy at HZ=100. */
+export const DEFAULT_UNIT_MS = 10
+
+export async function delayBinary(
+  binary: string,
+  forMs: number,
+  unitMs: number | undefined,
+  hands: Hands,
+): Promise<Outcome> {
+  if (!hands.daemon) return { result: 'not_kept', line: `delay ${binary}: no daemon answers: start lymph up` }
+  try {
+    const { before } = await hands.daemon.post<{ before: string }>('/agent/delay', {
+      binary,
+      unitMs: unitMs ?? null,
+      untilMs: hands.now() + forMs,
+      run: hands.run,
+    })
+    return {
+      result: 'repaired',
+      line: `abnormal processes of ${binary} wait 2^LFC units before each call, for ${forMs / 1000} s (before: ${before})`,
+      undo: { of: 'processes', delayed: binary },
+    }
+  } catch (error) {
+    return { result: 'not_kept', line: `delay ${binary}: ${(error as Error).message}` }
+  }
+}

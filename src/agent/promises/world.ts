@@ -1,0 +1,89 @@
+/** What a promise sees, and what it may touch: handed in by the run, so that a test can hand in another. */
+import type { ProcessFacts, ProcessFilter } from './processes/filter.ts'
+
+/** A process that a detector found abnormal, as the daemon tells it: not trusted, checked against the host before use. */
+export interface Offender {
+  pid: number
+  /** Path of its executable. */
+  binary: string
+  /** ms since the epoch; a process that began later is another one with the same number. */
+  seenAt: number
+  /** Locality frame count; 0 where the detector has none (`ph_load`). */
+  lfc: number
+  /** The incident it belongs to; '' where there is none. */
+  incident: string
+  /** An operator tolerates it: nothing is done to it. */
+  tolerated: boolean
+}
+
+/** The detectors' lists, by the names of their filters. */
+export interface Offenders {
+  ph_sequence: readonly Offender[]
+  ph_load: readonly Offender[]
+}
+
+/** The daemon, over its socket; the agent itself has no network and no store. Rejects where it does not answer. */
+export interface DaemonPort {
+  get<T>(path: string, query?: Record<string, string>): Promise<T>
+  post<T>(path: string, body?: unknown): Promise<T>
+}
+
+/** Which programs nothing is ever done to: a list of root's, and those without which nobody gets into the host. */
+export interface NeverList {
+  /** Why this process is left alone; undefined: it may be acted on. */
+  why(process: { pid: number; binary: string; name: string }): string | undefined
+}
+
+export interface World {
+  /** ms since the epoch. */
+  now(): number
+  /** The agent's own folder in the state folder: root's, 0700. Absolute. */
+  readonly folder: string
+  /** Undefined: no daemon answers. A promise that needs one is not kept, and says so. */
+  readonly daemon: DaemonPort | undefined
+  /** Classes that hold in this run, those that earlier promises of it set included. */
+  readonly classes: ReadonlySet<string>
+  readonly offenders: Offenders
+  readonly never: NeverList
+  /** Filters of the policy, the detectors' own among them. */
+  readonly filters: ReadonlyMap<string, ProcessFilter>
+  /** The processes that run now, looked at once a promise. */
+  processes(): readonly ProcessFacts[]
+}
+
+/** One step held for a time: whoever keeps leases (`lymph up`'s keeper) takes it back then, or when anything dies. */
+export interface LeasePort {
+  /**
+   * Registers what is about to be done, before it is done.
+   * @throws Error where nobody would keep it: then it must not be done
+   */
+  take(lease: { undo: Undone; untilMs: number; what: string }): string
+  /** Until when it is held in this way already, ms since the epoch; undefined: it is not. */
+  held(process: { pid: number; startTicks: number }, kind: Undone['kind']): number | undefined
+  /** It could not be done, or only in part: what was done of it is taken back at once. */
+  giveBack(id: string): void
+}
+
+/** What the keeper knows how to take back, without any promise's help. */
+export type Undone =
+  | { kind: 'continue'; pid: number; startTicks: number }
+  | { kind: 'thaw'; group: string; back: readonly { pid: number; startTicks: number; from: string }[] }
+  | {
+      kind: 'ungroup'
+      group: string
+      back: readonly { pid: number; startTicks: number; from: string }[]
+    }
+  | { kind: 'renice'; pid: number; startTicks: number; nice: number }
+  | { kind: 'release-exec'; pid: number; startTicks: number }
+
+export interface Hands extends World {
+  /** Id of the run. */
+  readonly run: string
+  readonly leases: LeasePort
+  /** Aborts at `expireafter`, and when the run is told to end. */
+  readonly signal: AbortSignal
+  /** Id of this act in the ledger: eight hex digits. */
+  readonly id: string
+  /** A line of progress, for whoever watches a long promise; may be called often. */
+  progress(line: string): void
+}

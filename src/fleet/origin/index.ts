@@ -1,0 +1,5 @@
+export { buildIdOf, type ReadAt } from './build-id.ts'
+export { Dpkg, installedVersions, listed } from './dpkg.ts'
+export { type Origin, Origins, type Transaction } from './origins.ts'
+export { type Installed, isPackageWord, type Package, type PackageManager, spellingsOf } from './packages.ts'
+export { Rpm } from './rpm.ts'

@@ -1,0 +1,115 @@
+/** Hosts of one mesh in one process, each with a profile that others may ask for; no sensor. */
+import { join } from 'node:path'
+import {
+  encodeProfile,
+  type PairSupport,
+  PairTable,
+  type ProfileRecord,
+  pairCode,
+  rowsOf,
+} from '#homeostasis'
+import { readConfig } from '../../src/daemon/config.ts'
+import { Host } from '../../src/daemon/host.ts'
+import { scratch } from './fake-sensor.ts'
+
+export const nginx = '/usr/sbin/nginx'
+export const sha256 = 'ab'.repeat(32)
+const day = 24 * 3_600_000
+
+export type Triple = [current: number, previous: number, distance: number]
+/** So many pairs of a small program; the same on every host. */
+export const usual: Triple[] = Array.from({ length: 60 }, (_, n) => [n % 12, (n * 7) % 12, 1 + (n % 5)])
+
+export interface Shape {
+  binary?: string
+  pairs: Triple[]
+  window?: number
+  normal?: boolean
+  /** How long ago learning began. */
+  age?: number
+  support?: PairSupport
+}
+
+export function profileFile({
+  binary = nginx,
+  pairs,
+  window = 6,
+  normal = true,
+  age = 3 * day,
+  support,
+}: Shape) {
+  const table = new PairTable()
+  for (const [current, previous, distance] of pairs) table.add(current, previous, distance)
+  const now = Date.now()
+  const record: ProfileRecord = {
+    key: { binary, abi: 'x86-64', window, sha256 },
+    empty: 'symbol',
+    tables: {
+      calls: 100_000,
+      train: { sequences: 50, trainCount: 100_000, lastModCount: 90_000 },
+      test: { sequences: 0, trainCount: 0, lastModCount: 0 },
+      anomalies: 0,
+      normal,
+      rows: rowsOf(table, normal ? table : new PairTable()),
+    },
+    frozen: normal,
+    normalTime: 0,
+    since: now - age,
+    made: now - 1000,
+    names: new Map(),
+    about: {},
+    ...(support ? { support: new Map(pairs.map(([c, p, d]) => [pairCode(c, p, d), support])) } : {}),
+  }
+  return encodeProfile(record)
+}
+
+interface Test {
+  after: (end: () => void | Promise<void>) => void
+}
+
+/** The first founds the mesh; all are connected to all when it resolves. */
+export async function fleetOf(
+  t: Test,
+  names: string[],
+  shape: (name: string) => Shape | undefined,
+): Promise<Host[]> {
+  const hosts: Host[] = []
+  t.after(async () => {
+    await Promise.all(hosts.map((host) => host.stop()))
+  })
+  for (const name of names) {
+    const host = await Host.open({
+      state: join(scratch(t as never), name),
+      config: { ...readConfig(), environment: { ...readConfig().environment, enabled: false } },
+      name,
+      listen: ['/ip4/127.0.0.1/tcp/0'],
+      sensor: undefined,
+      messages: { level: 4, say: () => {}, close: () => {} },
+      managers: [],
+    })
+    hosts.push(host)
+    const wanted = shape(name)
+    if (wanted) await host.operator.import(profileFile(wanted))
+    if (hosts.length === 1) await host.entry.init()
+    else await host.entry.join((await (hosts[0] as Host).mesh.mesh.invite({})).token)
+  }
+  await until('all are connected to all', () =>
+    hosts.every(
+      ({ mesh }) => mesh.mesh.members().filter(({ connected }) => connected).length >= names.length - 1,
+    ),
+  )
+  for (const host of hosts) await host.fleet.keepHouse()
+  const told = hosts.filter(({ name }) => shape(name)).length
+  await until('all have told one another', () =>
+    hosts.every(({ mesh, name }) => [...mesh.digests.all()].length >= told - (shape(name) ? 1 : 0)),
+  )
+  return hosts
+}
+
+export async function until(what: string, holds: () => boolean, seconds = 30): Promise<void> {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; ) {
+    if (holds()) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`${what}: not within ${seconds} s`)
+}

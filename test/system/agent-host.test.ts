@@ -1,0 +1,308 @@
+/** What promises do to real processes, without a daemon: signals, leases and their keeper, the gate of execs, restarts, locks. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { getPriority } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { agentFolder, agentRun, Ledger, leasesFolder, PolicyError, type RunReport, undoAct } from '#agent'
+import { signalProcess } from '../../src/agent/host/pidfd.ts'
+import { startTicksOf, statusOf } from '../../src/agent/host/processes.ts'
+import { Cleanup, until } from './hosts.ts'
+
+const skip = process.getuid?.() === 0 ? false : 'it takes root'
+const keeperMain = new URL('../../src/agent/leases/main.ts', import.meta.url).pathname
+
+describe('promises on real processes', { skip }, () => {
+  const cleanup = new Cleanup()
+  after(() => cleanup.end())
+  const folder = skip ? '' : cleanup.folder('promises')
+  const state = join(folder, 'state')
+  const leases = leasesFolder(agentFolder(state))
+  let keeper: ChildProcess
+
+  const startKeeper = async () => {
+    keeper = spawn(process.execPath, [keeperMain, leases], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] })
+    keeper.stdio[3]?.on('error', () => {})
+    const { pid } = keeper
+    await until('the keeper is there', () => {
+      const file = join(leases, 'keeper')
+      return existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).pid === pid ? true : undefined
+    })
+  }
+  before(async () => {
+    mkdirSync(leases, { recursive: true, mode: 0o700 })
+    await startKeeper()
+    cleanup.add(() => keeper.kill('SIGKILL'))
+  })
+
+  /** A process that this test owns, and its name: a copy would be another program. */
+  function start(script: string): ChildProcess & { pid: number } {
+    const child = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', 'pipe', 'ignore'], detached: true })
+    child.stdin?.on('error', () => {})
+    cleanup.add(() => child.kill('SIGKILL'))
+    return child as ChildProcess & { pid: number }
+  }
+  const file = (text: string) => {
+    const path = join(folder, 'policy.yaml')
+    writeFileSync(path, text, { mode: 0o644 })
+    return path
+  }
+  const options = { state, tags: [], never: ['/usr/bin/true'], daemon: undefined, say() {} }
+  async function act(body: string, mode: 'act' | 'rehearse' | 'tell' = 'act'): Promise<RunReport> {
+    const report = await agentRun({
+      ...options,
+      policyFile: file(body),
+      mode,
+      noLocks: true,
+      signal: new AbortController().signal,
+    })
+    assert.ok(!('held' in report))
+    return report
+  }
+  const on = (pid: number, what: string) =>
+    `filters: { one: { pid: { from: ${pid}, to: ${pid} } } }\npromises:\n  - processes: { filter: one, ${what} }\n`
+
+  it('stop is a lease: continued at its time, by undo, and when the keeper dies', async () => {
+    const one = start('while :; do sleep 1; done')
+    await act(on(one.pid, 'act: stop, for: 2s'))
+    await until('stopped', () => statusOf(one.pid) === 'T' || undefined)
+    await until('continued by itself', () => statusOf(one.pid) !== 'T' || undefined, 5)
+    const again = await act(on(one.pid, 'act: stop, for: 10m'))
+    await until('stopped', () => statusOf(one.pid) === 'T' || undefined)
+    const [step] = again.promises[0]!.steps
+    assert.match(await undoAct({ ...options, policyFile: '' }, step!.id), /taken back/)
+    await until('continued', () => statusOf(one.pid) !== 'T' || undefined, 5)
+    await act(on(one.pid, 'act: stop, for: 10m'))
+    await until('stopped', () => statusOf(one.pid) === 'T' || undefined)
+    // The pipe's end is how a keeper learns that `lymph up` died.
+    keeper.stdio[3]?.destroy()
+    await until('continued', () => statusOf(one.pid) !== 'T' || undefined, 5)
+    const refused = await act(on(one.pid, 'act: stop, for: 10m'))
+    assert.equal(refused.degraded, true)
+    assert.match(refused.promises[0]!.steps[0]!.line, /nobody would end it/)
+    assert.notEqual(statusOf(one.pid), 'T')
+    await startKeeper()
+  })
+
+  it('freeze: its parent sees nothing, it stands still, and is where it was afterwards', async () => {
+    const one = start('while :; do :; done')
+    const group = readFileSync(`/proc/${one.pid}/cgroup`, 'utf8')
+    const report = await act(on(one.pid, 'act: freeze, for: 3s'))
+    assert.equal(report.promises[0]!.state, 'repaired', JSON.stringify(report))
+    const cpu = () => readFileSync(`/proc/${one.pid}/stat`, 'utf8').split(' ')[13]
+    await until('it stands still', async () => {
+      const first = cpu()
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      return cpu() === first || undefined
+    })
+    assert.match(readFileSync(`/proc/${one.pid}/cgroup`, 'utf8'), /lymph-[0-9a-f]{8}/)
+    const twice = await act(on(one.pid, 'act: freeze, for: 3s'))
+    assert.equal(twice.promises[0]!.state, 'kept', 'once is enough')
+    await until('it is back', () => readFileSync(`/proc/${one.pid}/cgroup`, 'utf8') === group || undefined, 6)
+    assert.equal(readdirSync(leases).filter((name) => name.endsWith('.json')).length, 0)
+  })
+
+  it('nice and cpu are taken back too', async () => {
+    const one = start('while :; do :; done')
+    const nice = getPriority(one.pid)
+    await act(on(one.pid, 'act: nice, nice: 15, for: 2s'))
+    assert.equal(getPriority(one.pid), 15)
+    await until('its nice value is back', () => getPriority(one.pid) === nice || undefined, 5)
+    const report = await act(on(one.pid, 'act: cpu, percent: 10, for: 4s'))
+    assert.equal(report.promises[0]!.state, 'repaired', JSON.stringify(report))
+    const ticks = () => Number(readFileSync(`/proc/${one.pid}/stat`, 'utf8').split(' ')[13])
+    const before = ticks()
+    await new Promise((resolve) => setTimeout(resolve, 2000))
+    const used = ticks() - before
+    assert.ok(used < 60, `${used} ticks of 200 at 10 %`)
+    await until(
+      'it is free',
+      () => !/lymph/.test(readFileSync(`/proc/${one.pid}/cgroup`, 'utf8')) || undefined,
+      8,
+    )
+  })
+
+  it('suspended execs: what it starts waits, others start; at the end it goes on', async () => {
+    const one = start('read line; /bin/true; echo done; read line')
+    let said = ''
+    one.stdout?.on('data', (chunk) => {
+      said += chunk
+    })
+    const report = await act(on(one.pid, 'act: suspend_exec, for: 8s'))
+    assert.equal(report.promises[0]!.state, 'repaired', JSON.stringify(report))
+    // The gate opens within a second.
+    await new Promise((resolve) => setTimeout(resolve, 2500))
+    one.stdin?.write('\n')
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    assert.equal(said, '', 'its program has not started')
+    assert.equal(spawnSync('/bin/true').status, 0, 'others start')
+    await until('it goes on', () => said === 'done\n' || undefined, 15)
+  })
+
+  it('kill, once, and never a process that only has the number', () => {
+    const one = start('sleep 60')
+    const startTicks = startTicksOf(one.pid) as number
+    assert.equal(signalProcess({ pid: one.pid, startTicks: startTicks - 1 }, 'SIGKILL'), 'gone')
+    assert.equal(statusOf(one.pid) !== undefined, true)
+    assert.equal(signalProcess({ pid: 1, startTicks: startTicksOf(1) as number }, 'SIGCONT'), 'refused')
+    assert.equal(signalProcess({ pid: one.pid, startTicks }, 'SIGKILL'), 'sent')
+  })
+
+  it('init, this process and those of the list are left alone, whatever the policy says', async () => {
+    const report = await act(
+      'filters: { all: { pid: { from: 1, to: 4000000 } } }\npromises:\n  - processes: { filter: all, act: warn, most: 10000 }\n',
+      'tell',
+    )
+    const [{ steps, spared }] = report.promises as [RunReport['promises'][0]]
+    assert.ok(spared.some((line) => line.includes(`(${process.pid}): it is part of lymph`)))
+    assert.ok(!steps.some(({ target }) => target.startsWith(`${process.pid} `) || target.startsWith('1 ')))
+  })
+
+  it('more than most: none is touched, and the run is degraded', async () => {
+    const [one, two] = [start('sleep 61'), start('sleep 61')]
+    const report = await act(
+      `filters: { two: { pid: { from: ${one.pid}, to: ${two.pid} }, command: 'sleep 61' } }\npromises:\n  - processes: { filter: two, act: kill, most: 1 }\n`,
+    )
+    assert.equal(report.degraded, true)
+    assert.match(report.promises[0]!.why, /none is touched/)
+    for (const { pid } of [one, two]) assert.ok(statusOf(pid))
+  })
+
+  it('a loop of restarts ends at its limit, and the run says so', async () => {
+    const body =
+      'promises:\n  - processes: { name: ^none-such$, act: restart, restart: [/bin/true, again], limit: 2 }\n'
+    assert.equal((await act(body)).promises[0]!.state, 'repaired')
+    assert.equal((await act(body)).promises[0]!.state, 'repaired')
+    const third = await act(body)
+    assert.equal(third.degraded, true)
+    assert.match(third.promises[0]!.steps[0]!.line, /started 2 times within an hour/)
+  })
+
+  it('commands: limits on time and output, no shell, exit codes', async () => {
+    const report = await act(
+      [
+        'promises:',
+        '  - commands: { argv: [/bin/sleep, "30"], timeout: 1s }',
+        '  - commands: { argv: [/usr/bin/yes], timeout: 2s, output: 1000 }',
+        '  - commands: { argv: [/bin/echo, "$HOME; `id`"] }',
+        '  - commands: { argv: [/bin/sh, -c, "exit 3"], kept: [3] }',
+        '  - commands: { argv: [/none/such] }',
+      ].join('\n'),
+    )
+    const [late, much, plain, kept, none] = report.promises.map(({ steps, state: how }) => ({
+      how,
+      line: steps[0]!.line,
+    })) as [Line, Line, Line, Line, Line]
+    assert.match(late.line, /not within 1 s/)
+    assert.match(much.line, /cut at 1000 bytes/)
+    assert.match(plain.line, /: \$HOME; `id`$/)
+    assert.equal(kept.how, 'kept')
+    assert.match(none.line, /cannot be started/)
+    assert.equal(report.degraded, true)
+  })
+
+  it('ifelapsed holds over runs and a crash; a dry run leaves no trace', async () => {
+    const mark = join(folder, 'mark')
+    const body = `promises:\n  - ifelapsed: 1h\n    commands: { argv: [/usr/bin/touch, ${mark}] }\n`
+    const run = (mode: 'act' | 'tell' | 'rehearse') =>
+      agentRun({
+        ...options,
+        policyFile: file(body),
+        mode,
+        signal: new AbortController().signal,
+      }) as Promise<RunReport>
+    const acts = new Ledger(agentFolder(state)).entries().length
+    assert.equal((await run('tell')).promises[0]!.state, 'dry')
+    assert.equal(new Ledger(agentFolder(state)).entries().length, acts)
+    assert.equal((await run('rehearse')).promises[0]!.state, 'dry')
+    assert.equal(existsSync(mark), false)
+    assert.equal(new Ledger(agentFolder(state)).entries().length, acts + 1, 'a rehearsal is in the ledger')
+    assert.equal((await run('act')).promises[0]!.state, 'repaired', 'a rehearsal locks nothing that acts')
+    assert.match((await run('act')).promises[0]!.why, /less than ifelapsed ago/)
+    writeFileSync(
+      join(agentFolder(state), 'run.lock'),
+      JSON.stringify({
+        pid: 999_999_999,
+        startTicks: 1,
+        promise: 'x',
+        since: Date.now(),
+        expireafterMs: 1e9,
+      }),
+    )
+    assert.match(
+      (await run('act')).promises[0]!.why,
+      /less than ifelapsed ago/,
+      "a dead run's lock is taken over",
+    )
+  })
+
+  it('one run at a time; one that is at it for longer than expireafter is ended', async () => {
+    const main = new URL('../../src/cli/main.ts', import.meta.url).pathname
+    const slow = file(
+      `promises:\n  - name: long\n    expireafter: 1s\n    commands: { argv: [/bin/sh, -c, "trap '' TERM; sleep 20"], timeout: 60s }\n`,
+    )
+    const first = spawn(
+      process.execPath,
+      [main, '--state', state, 'agent', 'run', '--act', '--policy', slow, '--no-locks'],
+      { stdio: 'ignore' },
+    )
+    cleanup.add(() => first.kill('SIGKILL'))
+    await until('it is at work', () => {
+      const lock = join(agentFolder(state), 'run.lock')
+      return existsSync(lock) && JSON.parse(readFileSync(lock, 'utf8')).promise === 'long' ? true : undefined
+    })
+    const busy = await agentRun({
+      ...options,
+      policyFile: slow,
+      mode: 'act',
+      noLocks: true,
+      signal: new AbortController().signal,
+    })
+    assert.ok('held' in busy && busy.held.pid === first.pid)
+    // It hangs: not even its own timer ends it.
+    first.kill('SIGSTOP')
+    await new Promise((resolve) => setTimeout(resolve, 1200))
+    const next = await act('promises:\n  - commands: { argv: [/bin/true] }\n')
+    assert.equal(next.promises[0]!.state, 'repaired')
+    await until('the first has ended', () => first.signalCode ?? undefined)
+  })
+
+  it('a policy that others can change, or with a mistake, is not acted on at all', async () => {
+    const path = join(folder, 'open.yaml')
+    writeFileSync(path, 'promises: []\n')
+    spawnSync('chmod', ['666', path])
+    const run = (policyFile: string) =>
+      agentRun({ ...options, policyFile, mode: 'act', signal: new AbortController().signal })
+    await assert.rejects(
+      run(path),
+      (error: PolicyError) => error.exit === 4 && /others than root/.test(error.message),
+    )
+    const mark = join(folder, 'half')
+    await assert.rejects(
+      run(file(`promises:\n  - commands: { argv: [/usr/bin/touch, ${mark}] }\n  - commandss: {}\n`)),
+      (error: PolicyError) => error instanceof PolicyError && error.exit === 4,
+    )
+    assert.equal(existsSync(mark), false)
+  })
+
+  it('a disk with no room: nothing is done, and it says so', async () => {
+    const small = join(folder, 'small')
+    mkdirSync(small)
+    assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', small]).status, 0)
+    cleanup.add(() => spawnSync('umount', ['-l', small]))
+    const mark = join(folder, 'full')
+    const policyFile = file(`promises:\n  - commands: { argv: [/usr/bin/touch, ${mark}] }\n`)
+    await assert.rejects(
+      agentRun({ ...options, state: small, policyFile, mode: 'act', signal: new AbortController().signal }),
+      (error: Error & { exit: number }) =>
+        error.exit === 4 && /nothing was done; make room/.test(error.message),
+    )
+    assert.equal(existsSync(mark), false)
+  })
+})
+
+interface Line {
+  how: string
+  line: string
+}
