@@ -36,6 +36,8 @@ export interface DetectorPorts {
   settings: () => DaemonSettings
   messages: Messages
   now: () => number
+  /** See Config. */
+  interpreters?: readonly string[]
   onAnomaly: (event: AnomalyEvent, tracked: Tracked) => void
   /** A process was judged. */
   onJudged: (unit: UnitVerdict, tracked: Tracked) => void
@@ -71,7 +73,7 @@ export class Detector {
     sensor.onEvent((event) => this.#enqueue(() => this.#take(event)))
     saves.inUse = () => this.live.names()
     const saved = await saves.readAll(settings(), (line) => messages.say(1, line))
-    await sensor.start(sensorSettings(settings()), saved)
+    await sensor.start(sensorSettings(settings(), this.#ports.interpreters), saved)
     this.#saveTimer = setInterval(() => this.#enqueue(() => this.#saver.dueOrSay(saveEveryMs)), saveEveryMs)
   }
 
@@ -263,7 +265,7 @@ export class Detector {
   /** After settings changed: the sensor learns of them; another window begins with what is saved of that window. */
   async configure(windowChanged: boolean): Promise<void> {
     const { sensor, settings } = this.#ports
-    await sensor.configure(sensorSettings(settings()))
+    await sensor.configure(sensorSettings(settings(), this.#ports.interpreters))
     for (const tracked of this.live.list()) {
       await this.respond(tracked)
       if (!windowChanged) {
@@ -294,11 +296,18 @@ export class Detector {
 
   /**
    * The sensor has other tables of it now (a verb, an import); saved at once where it can be.
-   * @param forgotten what it learned is gone: what it was judged by goes too
+   * @param forgotten what it learned is gone, and what it was judged by; what takes its place
    */
-  async changed(tracked: Tracked, life: Pick<Tracked, 'life' | 'since'>, forgotten = false): Promise<void> {
+  async changed(
+    tracked: Tracked,
+    life: Pick<Tracked, 'life' | 'since'>,
+    forgotten?: Pick<ProfileRecord, 'support'>,
+  ): Promise<void> {
     Object.assign(tracked, life)
-    if (forgotten) await this.judging.forget(tracked, this.live.instances(tracked))
+    if (forgotten)
+      await this.judging.forget(tracked, this.live.instances(tracked), {
+        ...(forgotten.support ? { support: forgotten.support } : {}),
+      })
     const tables = await this.#ports.sensor.tables(tracked.id)
     tracked.pairs = tableFrom(tables.rows, 'train').pairs
     tracked.changed = true

@@ -45,7 +45,7 @@ export interface CallShare {
 /** How one binary behaves on several hosts of one ABI and window. Everything is keyed by the hosts' names. */
 export interface Comparison {
   binary: string
-  /** From bodies; else from sketches: `distance` is an estimate and `error` its standard error. */
+  /** From bodies; else from sketches: `distance` is an estimate. */
   exact: boolean
   hosts: { name: string; sha256: string; pairs: number }[]
   /** Pairs that one host has and no other. From sketches: of this host alone, and some may be missing. */
@@ -56,7 +56,8 @@ export interface Comparison {
   calls: Record<string, number[]>
   /** Jaccard distance of the pair sets, 0..1. */
   distance: Record<string, Record<string, number>>
-  error?: Record<string, Record<string, number>>
+  /** From sketches: the largest standard error of any distance. */
+  error?: number
   /** The sharpest difference of each host: the pairs in which it differs from most others, and from how many. */
   differs?: Record<string, Difference>
 }

@@ -1,7 +1,7 @@
 /** For each pair: which process showed it first, and how many did. What a fleet compares hosts by. */
 import { CALL_LIMIT } from './pairs.ts'
 import { type PairSupport, pairCode } from './record.ts'
-import { SLOTS } from './types.ts'
+import { EMPTY, type EmptyRule, SLOTS } from './types.ts'
 
 const DISTANCES = 8
 /** Numbers of a pair: the process that counted it last, the first one, and how many. */
@@ -33,11 +33,23 @@ export class SupportCounter {
     return this.#processes
   }
 
-  /** `process` showed the pair. */
-  note(process: number, current: number, previous: number, distance: number): void {
-    const row = this.#row(current, previous)
+  /** `process` made a call after these, nearest first; EMPTY where there was none. */
+  window(
+    process: number,
+    current: number,
+    previous: ArrayLike<number>,
+    window: number,
+    empty: EmptyRule,
+  ): void {
+    for (let distance = 1; distance < window; distance++) {
+      const call = previous[distance - 1]!
+      if (call !== EMPTY || empty === 'symbol') this.#note(process, current, call, distance)
+    }
+  }
+
+  #note(process: number, current: number, previous: number, distance: number): void {
+    const { numbers } = this.#row(current, previous)
     const at = (previous * DISTANCES + distance - 1) * FIELDS
-    const { numbers } = row
     if (numbers[at] === process) return
     numbers[at] = process
     if (numbers[at + 1] === 0) numbers[at + 1] = process
@@ -48,7 +60,14 @@ export class SupportCounter {
   run(process: number, calls: Uint16Array, window: number): void {
     for (let at = 1; at < calls.length; at++)
       for (let distance = Math.min(at, window - 1); distance > 0; distance--)
-        this.note(process, calls[at]!, calls[at - distance]!, distance)
+        this.#note(process, calls[at]!, calls[at - distance]!, distance)
+  }
+
+  /** `process` began with these calls: the pairs of each with the empty window before them. */
+  start(process: number, head: Uint16Array, window: number): void {
+    for (let at = 0; at < Math.min(head.length, window - 1); at++)
+      for (let distance = at + 1; distance < window; distance++)
+        this.#note(process, head[at]!, EMPTY, distance)
   }
 
   /** Takes up what was counted before. */
@@ -95,4 +114,21 @@ export class SupportCounter {
     this.#rows.set(current, row)
     return row
   }
+}
+
+/** Support of what was learned later, put after what was learned before. */
+export function addSupport(
+  before: ReadonlyMap<number, PairSupport> = new Map(),
+  later: ReadonlyMap<number, PairSupport> = new Map(),
+): Map<number, PairSupport> {
+  let processes = 0
+  for (const { first, seen } of before.values()) processes = Math.max(processes, first, seen)
+  const sum = new Map(before)
+  for (const [code, { first, seen }] of later) {
+    const known = before.get(code)
+    // Borrowed: known by word alone until now.
+    if (known && !known.borrowed) sum.set(code, { ...known, seen: known.seen + seen })
+    else sum.set(code, { first: processes + first, seen, borrowed: false })
+  }
+  return sum
 }

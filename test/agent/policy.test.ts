@@ -91,8 +91,8 @@ promises:
       ],
       ['variables: { a: $(b), b: $(a) }\n', 'default.yaml:1:17: variables in a circle: a -> b -> a'],
       [
-        'promises:\n  - commands: { argv: [/bin/ls, $(hots)] }\n',
-        'default.yaml:2:33: unknown variable $(hots), did you mean $(host)?',
+        'promises:\n  - commands: { argv: [/bin/ls, $(hosts)] }\n',
+        'default.yaml:2:33: unknown variable $(hosts), did you mean $(host)?',
       ],
       [
         'promises:\n  - commands: { argv: [ls] }\n',

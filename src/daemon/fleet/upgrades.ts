@@ -12,7 +12,7 @@ import type { OwnFleet } from './own.ts'
 
 export const CHANGED_CLASS = 'binary_changed'
 /** The package manager's records are asked for an undecided change this often. */
-const decideEveryMs = 5000
+const decideEveryMs = 15_000
 
 export interface UpgradePorts {
   host: Host

@@ -90,6 +90,7 @@ static __noinline int end_unit(struct task_struct *task, struct unit *u, u32 rea
   clear_told(u);
   clear_touched(u);
   u->begun += u->calls;
+  u->fresh = 0;
   u->sequence++;
   u->calls = 0;
   u->cost = 0;
@@ -172,6 +173,7 @@ static __noinline struct unit *make_unit(struct task_struct *task, struct state 
   u->judge = p->judge;
   u->table = p->grams;
   u->begun = st->calls - 1;
+  u->fresh = st->calls == 1 && (st->near >> 16 & 0xffff) == EMPTY;
   return u;
 }
 
