@@ -26,6 +26,15 @@ const incident = (id: string, binary = '/usr/bin/x'): Incident => ({
   firstSeen: 0,
   lastSeen: 0,
   state: 'open',
+  bits: null,
+  level: null,
+  parts: [],
+  windows: [],
+  edge: null,
+  m: null,
+  q: null,
+  units: 0,
+  ordinals: [],
 })
 
 function world() {
