@@ -206,9 +206,11 @@ export class Host {
         settings: () => this.settings,
         messages,
         now: this.now,
+        interpreters: this.#options.config.interpreters,
         onAnomaly: (event, tracked) => {
           const incident = this.incidents.observe(event, keyOf(tracked, this.settings.window))
-          this.agent.observe(event, incident)
+          // A tolerated one raises no semaphore and puts nobody on a list.
+          if (!this.records.tolerances.tolerated(incident)) this.agent.observe(event, incident)
         },
         onJudged: (verdict, tracked) => this.incidents.judge(verdict, keyOf(tracked, this.settings.window)),
         onEvent: (event, binary) => this.#event(event, binary),
@@ -289,6 +291,10 @@ export class Host {
     this.#options.messages.level = this.settings.logLevel
     await this.detector?.configure(windowChanged)
     return namedSettings(this.settings)
+  }
+
+  get sensor(): Sensor | undefined {
+    return this.#options.sensor
   }
 
   get meshName(): string {

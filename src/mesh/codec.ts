@@ -1,37 +1,23 @@
 /** Canonical CBOR (RFC 8949 section 4.2) and signatures over it. */
 import { hash } from 'node:crypto'
-import { decode as cborDecode, encode as cborEncode, rfc8949EncodeOptions } from 'cborg'
+import { encode as cborEncode, rfc8949EncodeOptions } from 'cborg'
 import { compare } from 'uint8arrays/compare'
 import { concat } from 'uint8arrays/concat'
 import { equals } from 'uint8arrays/equals'
 import { fromString } from 'uint8arrays/from-string'
 import { toString as text } from 'uint8arrays/to-string'
+import { decodeCanonical } from './canonical.ts'
 import { type Signer, verifySignature } from './keys.ts'
 
 export { compare, concat, equals, fromString, text }
 
 export const encode = (value: unknown): Uint8Array => cborEncode(value, rfc8949EncodeOptions)
 
-const strict = {
-  strict: true,
-  allowIndefinite: false,
-  allowUndefined: false,
-  allowNaN: false,
-  allowInfinity: false,
-  rejectDuplicateMapKeys: true,
-}
-
 /** Bytes that are not the one canonical encoding of their value throw: a signed thing has one spelling. */
-export function decode(bytes: Uint8Array): unknown {
-  const value = decodeAny(bytes)
-  if (!canonical(bytes, value)) throw new Error('not canonical CBOR')
-  return value
-}
+export const decode = (bytes: Uint8Array): unknown => decodeCanonical(bytes)
 
-/** Any spelling that CBOR's strict rules allow. For bytes whose hash somebody vouches for, or that `canonical` looks at later. */
-export const decodeAny = (bytes: Uint8Array): unknown => cborDecode(bytes, strict)
-
-export const canonical = (bytes: Uint8Array, value: unknown): boolean => equals(encode(value), bytes)
+/** The same, for who keeps `bytes` themselves as long as the value: byte strings in it are parts of them. */
+export const decodeInPlace = (bytes: Uint8Array): unknown => decodeCanonical(bytes, true)
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(hash('sha256', bytes, 'buffer'))
 
@@ -47,9 +33,9 @@ export function seal(type: string, fields: Fields, signer: Signer): Uint8Array {
   return encode({ ...fields, sig: signer.sign(message(type, encode(fields))) })
 }
 
-/** Reads without verifying. Throws where the bytes are not a sealed thing. `read` decides which spellings pass. */
-export function unseal(bytes: Uint8Array, read = decode): { fields: Fields; sig: Uint8Array } {
-  const value = read(bytes)
+/** Reads without verifying. Throws where the bytes are not a sealed thing. */
+export function unseal(bytes: Uint8Array): { fields: Fields; sig: Uint8Array } {
+  const value = decode(bytes)
   if (value === null || typeof value !== 'object' || Array.isArray(value) || value instanceof Uint8Array)
     throw new Error('not a map')
   const { sig, ...fields } = value as Fields

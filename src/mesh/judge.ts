@@ -4,9 +4,9 @@
  * for what may be lag.
  */
 import type { Buckets } from './buckets.ts'
-import { decode, decodeAny, equals } from './codec.ts'
+import { equals } from './codec.ts'
 import type { Directory } from './directory.ts'
-import { readEnvelope, type Statement, signedBy, spelled } from './envelope.ts'
+import { readEnvelope, type Statement, signedBy } from './envelope.ts'
 import { limits } from './limits.ts'
 import type { LiveState } from './live.ts'
 import { isManifest } from './vouchers.ts'
@@ -59,8 +59,7 @@ export async function judge(court: Court, data: Uint8Array, way: Way, from: stri
   if (data.length > limits.envelopeBytes) return { result: 'reject', reason: 'size' }
   let statement: Statement
   try {
-    // In a sync the spelling is looked at last, and not at all where a manifest names these very bytes: the audit does.
-    statement = readEnvelope(data, way === 'sync' ? decodeAny : decode)
+    statement = readEnvelope(data)
   } catch {
     return { result: 'reject', reason: 'encoding' }
   }
@@ -91,7 +90,6 @@ export async function judge(court: Court, data: Uint8Array, way: Way, from: stri
     return ignore('rate')
 
   const vouched = way === 'sync' && standing !== 'equivocation' && court.vouched(statement)
-  if (way === 'sync' && !vouched && !spelled(statement)) return { result: 'reject', reason: 'encoding' }
   if (!vouched && !signedBy(statement, entry.certificate.publicKey))
     return { result: 'reject', reason: 'signature', statement }
   if (court.notMine(statement)) return ignore('own-key')

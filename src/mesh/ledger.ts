@@ -4,9 +4,9 @@ import type { KeyValue } from '#store'
 import { Audit } from './audit.ts'
 import { type About, Author } from './author.ts'
 import { Buckets } from './buckets.ts'
-import { encode, equals } from './codec.ts'
+import { equals } from './codec.ts'
 import { addresses, type Directory, type Entry } from './directory.ts'
-import { readEnvelope, type Statement, type StatementKind, signedBy, spelled } from './envelope.ts'
+import { readEnvelope, type Statement, type StatementKind, signedBy } from './envelope.ts'
 import { MeshError } from './errors.ts'
 import { Evidence } from './evidence.ts'
 import type { Identity } from './identity.ts'
@@ -14,7 +14,7 @@ import type { MeshEvent, MeshRecord, RecordKind } from './interface.ts'
 import { type Court, judge, type Verdict, type Way } from './judge.ts'
 import { limits } from './limits.ts'
 import { type Change, type Held, LiveState, later, slot } from './live.ts'
-import { restore } from './restore.ts'
+import { keep, restore } from './restore.ts'
 import { type Manifest, Manifests, Vouchers } from './vouchers.ts'
 import { Windows } from './windows.ts'
 import type { Writes } from './writes.ts'
@@ -221,7 +221,7 @@ export class Ledger {
     const { directory, count } = this.#options
     const holds = (statement: Statement) => {
       const entry = directory.get(statement.author)
-      return entry === undefined || (spelled(statement) && signedBy(statement, entry.certificate.publicKey))
+      return entry === undefined || signedBy(statement, entry.certificate.publicKey)
     }
     for (const statement of this.#audit.turn(holds)) {
       count('false-voucher')
@@ -255,7 +255,7 @@ export class Ledger {
     const received = Math.round(now())
     const { change, evicted } = this.live.merge(statement, received)
     if (change === 'duplicate' || change === 'superseded') return change
-    writes.put(place(statement), () => encode({ envelope: statement.envelope, received }))
+    writes.put(place(statement), () => keep(statement.envelope, received))
     for (const gone of evicted) this.#forget(gone)
     writes.put(`window/${statement.author}`, () => this.windows.save(statement.author))
     if (statement.kind === 'manifest') this.#vouchers.changed(statement.author)

@@ -1,15 +1,19 @@
 /** What a host had heard before a restart, read back from its store. */
-import { z } from 'zod'
 import type { KeyValue } from '#store'
-import { someBytes, time } from './certificate.ts'
-import { decode } from './codec.ts'
 import type { Directory } from './directory.ts'
 import { readEnvelope } from './envelope.ts'
-import { limits } from './limits.ts'
 import type { LiveState } from './live.ts'
 import type { Windows } from './windows.ts'
 
-export const saved = z.strictObject({ envelope: someBytes(limits.envelopeBytes), received: time })
+/** As it is kept: when it was received, 6 bytes of ms since the epoch, and the envelope. The store adds its checksum. */
+export function keep(envelope: Uint8Array, received: number): Uint8Array {
+  const kept = Buffer.allocUnsafe(receivedBytes + envelope.length)
+  kept.writeUIntBE(received, 0, receivedBytes)
+  kept.set(envelope, receivedBytes)
+  return kept
+}
+
+const receivedBytes = 6
 
 export interface Restored {
   store: KeyValue
@@ -39,8 +43,10 @@ export async function restore(
     })
   for await (const [key, value] of store.list({ prefix: 'record/' }))
     orDrop(key, () => {
-      const { envelope, received } = saved.parse(decode(value))
-      const statement = readEnvelope(envelope)
+      const kept = Buffer.from(value)
+      const received = kept.readUIntBE(0, receivedBytes)
+      // Bytes of its own, as what comes from the network is.
+      const statement = readEnvelope(new Uint8Array(kept.subarray(receivedBytes)))
       if (statement.expires <= now || directory.get(statement.author) === undefined) return false
       live.merge(statement, received)
       return true

@@ -13,6 +13,8 @@ export class Writes {
   #pending = new Map<string, Value>()
   #running: Promise<void> | undefined
   #ended = false
+  /** A run is due when this turn is over. */
+  #due = false
 
   /** `failed` hears of every batch that could not be written. */
   constructor(store: KeyValue, failed: (error: unknown) => void) {
@@ -54,7 +56,12 @@ export class Writes {
   #add(key: string, value: Value): void {
     if (this.#ended) return
     this.#pending.set(key, value)
-    queueMicrotask(() => this.#run())
+    if (this.#due) return
+    this.#due = true
+    queueMicrotask(() => {
+      this.#due = false
+      this.#run()
+    })
   }
 
   #run(): void {

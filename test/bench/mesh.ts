@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- mesh [N ...]`: what the mesh costs. Publishing and judging a second, the late joiner, what two equal hosts tell one
- * another, and for each N (10, 20, 50, 100) hosts in this process: coverage, CPU a delivery, RSS a host.
+ * another, and for each N (10, 20, 50, 100) hosts in this process: coverage, CPU a delivery (net: above what the idle mesh takes), what
+ * an idle host takes, RSS a host, bytes a host sends in syncs.
  */
 import { generateKeyPairSync, sign, verify } from 'node:crypto'
 import { makeEnvelope } from '../../src/mesh/envelope.ts'
@@ -76,8 +77,19 @@ for (const hosts of sizes.length > 0 ? sizes : [10, 20, 50, 100]) {
   const rss = process.memoryUsage().rss
   const outcome = await scenarios.spread({ hosts, seed })
   const { coverage, p50Ms, maxMs, cpuMsPerDelivery, notes } = outcome
+  const { idlePercentOfCorePerHost, cpuMsNet, syncBytesPerHostMinute } = notes
   const rssMiBPerHost = Math.round(((notes.rss as number) - rss) / 1024 / 1024 / hosts / 0.1) / 10
-  meshes.push({ hosts, coverage, p50Ms, maxMs, cpuMsPerDelivery, rssMiBPerHost })
+  meshes.push({
+    hosts,
+    coverage,
+    p50Ms,
+    maxMs,
+    cpuMsNet,
+    cpuMsPerDelivery,
+    idlePercentOfCorePerHost,
+    rssMiBPerHost,
+    syncBytesPerHostMinute,
+  })
   console.error(JSON.stringify(meshes.at(-1)))
 }
 console.log(

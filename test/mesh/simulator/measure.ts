@@ -51,6 +51,10 @@ export class Meter {
     })
   }
 
+  get deliveries(): number {
+    return this.#delays.length
+  }
+
   async say(by: Actor, key: string, body: unknown = null, ttlMs = 6 * 3_600_000): Promise<void> {
     this.#keys.set(`${by.peer}/${key}`, performance.now())
     this.said.push({ by, key, at: performance.now() })

@@ -1,4 +1,5 @@
 /** What the network and the hosts go through without anyone meaning harm. Each ends with its outcome. */
+import { churning } from './churn.ts'
 import { Meter, type Outcome } from './measure.ts'
 import { type Actor, World } from './world.ts'
 
@@ -16,30 +17,46 @@ export interface Size {
 }
 
 const minute = 60_000
-const hour = 60 * minute
 
-const equal = (actors: readonly Actor[]): boolean => {
-  const states = actors.map(({ node }) =>
-    (node?.records('semaphore') ?? [])
-      .map((r) => `${r.peer}/${r.key}/${r.epoch}.${r.sequence}`)
-      .sort()
-      .join(),
-  )
-  return states.every((state) => state === states[0])
+const cpuMs = (since?: NodeJS.CpuUsage) => {
+  const { user, system } = process.cpuUsage(since)
+  return (user + system) / 1000
 }
 
-/** Messages one after the other, each from a host of chance: coverage, and CPU a delivery. */
-export async function spread({ hosts, seed, messages = 50 }: Size): Promise<Outcome> {
+const syncBytes = (world: World): number =>
+  world.alive.reduce((sum, { node }) => sum + node.synchroniser.bytesSent, 0)
+
+/**
+ * Messages one after the other, each from a host of chance: coverage, and what they cost. First the mesh is left alone for a while:
+ * what it takes then (heartbeats, pings, signs of life and their deliveries, syncs) is the idle cost. `cpuMsNet` is what it takes
+ * above that while messages go round, shared among the deliveries; `cpuMsPerDelivery` has the idle cost in it.
+ */
+export async function spread({ hosts, seed, messages = 50, seconds = 10 }: Size): Promise<Outcome> {
   const world = await World.make({ hosts, seed })
   try {
     const formed = await world.formed()
+    await world.until(() => world.alive.every(({ node }) => node.synchroniser.running === 0), 10_000)
+    const quiet = { cpu: process.cpuUsage(), at: performance.now(), bytes: syncBytes(world) }
+    await world.pass(seconds * 1000)
+    const idleMs = performance.now() - quiet.at
+    const idle = cpuMs(quiet.cpu) / idleMs
+    const bytesAMinute = ((syncBytes(world) - quiet.bytes) / idleMs / hosts) * minute
     const meter = new Meter(world)
+    const began = { cpu: process.cpuUsage(), at: performance.now() }
     for (let i = 0; i < messages; i++) {
       await meter.say(world.random.pick(world.alive), `m${i}`, new Uint8Array(400))
-      await world.pass(300)
+      // One process does the work of all of them: with more hosts there is more of it to a message.
+      await world.pass(hosts < 50 ? 300 : 600)
     }
-    await world.until(() => meter.coverage(world.alive) === 1, 20_000)
-    return meter.outcome('spread', world.alive, { formed, rss: process.memoryUsage().rss })
+    await world.until(() => meter.deliveries === messages * (hosts - 1), 20_000)
+    const spent = cpuMs(began.cpu) - idle * (performance.now() - began.at)
+    return meter.outcome('spread', world.alive, {
+      formed,
+      rss: process.memoryUsage().rss,
+      idlePercentOfCorePerHost: Math.round((idle / hosts) * 100_000) / 1000,
+      cpuMsNet: Math.round((spent / meter.deliveries) * 100) / 100,
+      syncBytesPerHostMinute: Math.round(bytesAMinute),
+    })
   } finally {
     await world.end()
   }
@@ -65,7 +82,7 @@ export async function partition({ hosts, seed, messages = 1000, speed = 4 }: Siz
     const apart = meter.coverage(world.alive)
     world.heal()
     const healed = performance.now()
-    const whole = await world.until(() => meter.coverage(world.alive) === 1 && equal(world.alive), 60_000)
+    const whole = await world.until(() => meter.coverage(world.alive) === 1 && world.equal(), 60_000)
     const equalMs = Math.round(performance.now() - healed)
     const twice = world.alive.reduce((sum, actor) => sum + raisedTwice(actor), 0)
     return meter.outcome('partition', world.alive, { messages: each * hosts, apart, equalMs, whole, twice })
@@ -110,75 +127,11 @@ export async function crashes({ hosts, seed, messages = 60 }: Size): Promise<Out
           }
     }
     for (const actor of world.actors) if (actor.node === undefined) await world.up(actor)
-    const whole = await world.until(() => meter.coverage(world.alive) === 1 && equal(world.alive), 60_000)
+    const whole = await world.until(() => meter.coverage(world.alive) === 1 && world.equal(), 60_000)
     return meter.outcome('crashes', world.alive, { whole })
   } finally {
     await world.end()
   }
-}
-
-/**
- * A day with hosts that come, go and speak. Heap, handles and every gauge are looked at when half of it is over and at the
- * end: what grows in between has no bound.
- */
-export async function churn({ hosts, seed, speed = 480, hours = 24 }: Size): Promise<Outcome> {
-  const messages = hours * 60
-  const world = await World.make({ hosts, seed, speed })
-  try {
-    await world.formed()
-    const meter = new Meter(world)
-    const began = world.now()
-    let half: Snapshot | undefined
-    for (let i = 0; i < messages; i++) {
-      const at = began + (i / messages) * hours * hour
-      if (at > world.now()) await world.pass(at - world.now())
-      // Twenty subjects a host, refreshed and cleared: state, not a log.
-      const actor = world.random.pick(world.alive)
-      const key = `k${Math.floor(world.random() * 20)}`
-      if (world.random() < 0.3) await actor.node.clear('semaphore', key)
-      else await actor.node.publish('semaphore', key, null, hour)
-      if (i % 60 === 30) await world.crash(world.random.pick(world.alive.slice(1)))
-      if (i % 60 === 50) for (const one of world.actors) if (one.node === undefined) await world.up(one)
-      if (half === undefined && i >= messages / 2) half = snapshot(world)
-    }
-    for (const one of world.actors) if (one.node === undefined) await world.up(one)
-    await world.formed()
-    const same = await world.until(() => equal(world.alive), 30_000)
-    const end = snapshot(world)
-    const grown = Object.keys(end.gauges).filter(
-      (name) => !counting.has(name) && (end.gauges[name] ?? 0) > 2 * (half?.gauges[name] ?? 0) + 50,
-    )
-    return meter.outcome('churn', world.alive, {
-      hours: Math.round(((world.now() - began) / hour) * 10) / 10,
-      heapHalfMiB: half?.heapMiB ?? 0,
-      heapEndMiB: end.heapMiB,
-      handlesHalf: half?.handles ?? 0,
-      handlesEnd: end.handles,
-      grown: grown.join(' ') || 'nothing',
-      same,
-    })
-  } finally {
-    await world.end()
-  }
-}
-
-/** Gauges that count what was, not what is. */
-const counting = new Set(['syncBytesSent', 'capped'])
-
-interface Snapshot {
-  heapMiB: number
-  handles: number
-  gauges: Record<string, number>
-}
-
-function snapshot(world: World): Snapshot {
-  globalThis.gc?.()
-  const gauges: Record<string, number> = {}
-  for (const { node } of world.alive)
-    for (const [name, value] of Object.entries(node.status().gauges))
-      gauges[name] = (gauges[name] ?? 0) + value
-  const handles = process.getActiveResourcesInfo().length
-  return { heapMiB: Math.round(process.memoryUsage().heapUsed / 1024 / 1024), handles, gauges }
 }
 
 function raisedTwice(actor: Actor): number {
@@ -189,5 +142,7 @@ function raisedTwice(actor: Actor): number {
   )
   return raised.length - new Set(raised).size
 }
+
+const churn = async (size: Size): Promise<Outcome> => (await churning(size)).outcome
 
 export const scenarios = { spread, partition, rough, crashes, churn }

@@ -29,6 +29,8 @@ export interface WorldOptions {
   /** Of gossip: how much is lost, how long it takes at most. */
   loss?: number
   delayMs?: number
+  /** Events and warnings of each host that the world keeps. */
+  kept?: number
   timing?: Partial<Timing>
 }
 
@@ -45,6 +47,8 @@ export interface Actor {
   node: MeshNode | undefined
   events: MeshEvent[]
   warnings: string[]
+  /** Called for every sign of life of another host. */
+  heard: (() => void) | undefined
 }
 
 /** Periods that the clock's speed shortens. */
@@ -61,7 +65,7 @@ export class World {
   readonly #timers = new Set<NodeJS.Timeout>()
 
   private constructor(options: WorldOptions) {
-    this.options = { speed: 1, skewMs: 0, loss: 0, delayMs: 0, ...options }
+    this.options = { speed: 1, skewMs: 0, loss: 0, delayMs: 0, kept: 20_000, ...options }
     this.random = seeded(options.seed)
     this.#root = mkdtempSync(join(tmpdir(), 'lymph-world-'))
   }
@@ -98,6 +102,18 @@ export class World {
     return this.actors.filter((actor): actor is Actor & { node: MeshNode } => actor.node !== undefined)
   }
 
+  /** Do all that are up hold the same semaphores? */
+  equal(): boolean {
+    const states = this.alive.map(({ node }) =>
+      node
+        .records('semaphore')
+        .map((r) => `${r.peer}/${r.key}/${r.epoch}.${r.sequence}`)
+        .sort()
+        .join(),
+    )
+    return states.every((state) => state === states[0])
+  }
+
   identity(actor: Actor): Identity {
     return actor.node?.identity ?? readIdentity(actor.folder)
   }
@@ -119,16 +135,15 @@ export class World {
       listen: [actor.address],
       keyValue: actor.store,
       version: 'simulated',
-      log: { info: () => undefined, warn: (line) => void actor.warnings.push(line) },
+      log: { info: () => undefined, warn: (line) => this.#keep(actor.warnings, line) },
       now: () => this.now() + actor.skewMs,
       random: this.random,
       deny: (peer) => this.#parted(actor, peer),
       timing: { ...scaled, ...timing },
     })
     node.onEvent((event) => {
-      if (event.type === 'record' && event.record.kind === 'alive') return
-      actor.events.push(event)
-      if (actor.events.length > 20_000) actor.events.shift()
+      if (event.type !== 'record' || event.record.kind !== 'alive') this.#keep(actor.events, event)
+      else if (event.record.peer !== actor.peer && event.change !== 'expired') actor.heard?.()
     })
     this.#roughen(node)
     actor.node = node
@@ -184,7 +199,13 @@ export class World {
       const address = `/memory/sim-${process.pid}-${world}-${name}`
       members.push({ credential, addresses: [address] })
       const index = this.actors.length
-      const state = { store: memoryStore(), skewMs: index === 0 ? 0 : skew(), group: 0, node: undefined }
+      const state = {
+        store: memoryStore(),
+        skewMs: index === 0 ? 0 : skew(),
+        group: 0,
+        node: undefined,
+        heard: undefined,
+      }
       this.actors.push({ index, name, peer, folder, address, events: [], warnings: [], ...state })
     }
     add('h0', first, founder.peer, founder.certificate.credential)
@@ -214,6 +235,11 @@ export class World {
     const { writeFile, files } = await import('../../../src/mesh/identity.ts')
     const { encode } = await import('../../../src/mesh/codec.ts')
     writeFile(first, files.members, encode(members))
+  }
+
+  #keep<T>(list: T[], one: T): void {
+    list.push(one)
+    if (list.length > this.options.kept) list.shift()
   }
 
   #parted(actor: Actor, peer: string): boolean {
