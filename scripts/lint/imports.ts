@@ -26,7 +26,10 @@ below.dashboard = below.cli
 const owners: [pattern: RegExp, where: RegExp][] = [
   [/^(libp2p$|@libp2p\/|@chainsafe\/|@multiformats\/|multiformats|it-|xsalsa20$)/, /^src\/mesh\//],
   [/^(level|classic-level|abstract-level)$/, /^src\/store\//],
-  [/^koffi$/, /^src\/(sensor\/kernel\/|agent\/host\/pidfd\.ts|agent\/leases\/fanotify\.ts)/],
+  [
+    /^koffi$/,
+    /^src\/(sensor\/kernel\/|agent\/host\/pidfd\.ts|agent\/leases\/fanotify\.ts|agent\/integrity\/xattr\.ts)/,
+  ],
 ]
 
 /** The agent runs as root and has no network: its daemon is handed to it. The gate's pipe to `up` is a socket. */

@@ -33,6 +33,7 @@ export const entries: readonly Entry[] = [
     incident: 'anomalies of one binary, grouped until quiet',
     agent: 'act on what holds, as the policy says; see what was done; take it back',
     policy: 'check, explain and import policies',
+    evidence: 'what was collected of offending processes',
   }),
   ...group('Other hosts:', {
     mesh: 'found a mesh, invite and join, see its members',

@@ -66,11 +66,14 @@ function columns(now: number): Column<IncidentLine>[] {
     { head: 'STATE', cell: (i) => (i.tolerated ? 'tolerated' : i.state) },
     { head: 'CALLS', cell: (i) => compact(i.anomalous), right: true },
     { head: 'LFC', cell: (i) => i.maxLfc, right: true },
-    { head: 'BITS', cell: (i) => i.bits?.toFixed(1) ?? '-', right: true },
     { head: 'PAIRS', cell: (i) => i.pairs.length + (i.pairsCut ?? 0), right: true },
+    { head: 'BITS', cell: (i) => i.bits?.toFixed(1) ?? '-', right: true },
     {
       head: 'KNOWN',
-      cell: ({ familiarity }) => (familiarity ? `${familiarity.known}/${familiarity.asked}` : '-'),
+      cell: ({ familiarity }) =>
+        familiarity && familiarity.verdict !== 'not-asked-enough'
+          ? `${familiarity.known}/${familiarity.asked}`
+          : '-',
       style: ({ familiarity }) => (familiarity?.verdict === 'familiar' ? 'green' : undefined),
       right: true,
     },

@@ -15,6 +15,8 @@ for (const stream of [process.stdout, process.stderr])
     throw error
   })
 
+const { useCompileCache } = await import('./compile-cache.ts')
+useCompileCache()
 const { run } = await import('./program.ts')
 process.exitCode = await run(process.argv.slice(2))
 

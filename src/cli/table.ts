@@ -2,9 +2,13 @@
  * Tables without borders, so that they can be cut and sorted. On a terminal the head is bold and the columns that may
  * shrink do until a row fits a line; into a pipe everything is whole and without colour.
  */
+import { createRequire } from 'node:module'
 import { styleText } from 'node:util'
-import Table from 'cli-table3'
+import type CliTable from 'cli-table3'
 import { plain } from './format.ts'
+
+/** Loaded with the first table: a command that prints JSON needs none. */
+const tables = (): typeof CliTable => createRequire(import.meta.url)('cli-table3')
 
 type Style = Parameters<typeof styleText>[0]
 
@@ -43,7 +47,7 @@ export function table<Row>(
   if (out.isTTY && out.columns) fit(text, widths, columns, out.columns)
   const lines: string[] = []
   for (let from = 0; from < text.length; from += rowsAtOnce) {
-    const grid = new Table({
+    const grid = new (tables())({
       ...(from === 0 ? { head: columns.map((column) => coloured('bold', column.head)) } : {}),
       chars: bare,
       style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },

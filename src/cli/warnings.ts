@@ -1,5 +1,6 @@
 /** `lymph warnings`: what other hosts say of themselves. Nothing here acts on it. */
 import { Command } from 'commander'
+import { gist } from '#incidents/gist'
 import { contextOf, print, printJson } from './context.ts'
 import { CommandError } from './errors.ts'
 import { moment, plain, plural } from './format.ts'
@@ -65,6 +66,12 @@ async function deal(
   else print(...meant.map((one) => `${done}: ${plain(`${one.host}: ${one.kind} ${one.subject}`)}`))
 }
 
+/** Who else says it: by name where they are few. */
+function borneOut({ corroborated, corroboratedBy: by = [] }: WarningLine): string {
+  if (corroborated === 0) return ''
+  return by.length === corroborated && by.length <= 3 ? by.join(', ') : plural(corroborated, 'host')
+}
+
 const columns: Column<WarningLine>[] = [
   { head: 'HOST', cell: (w) => w.host },
   { head: 'KIND', cell: (w) => w.kind },
@@ -74,9 +81,10 @@ const columns: Column<WarningLine>[] = [
     style: (w) => (w.severity === 'severe' ? 'red' : w.severity === 'incident' ? 'yellow' : undefined),
   },
   { head: 'STATE', cell: (w) => w.state },
-  { head: 'ALSO', cell: (w) => (w.corroborated > 0 ? plural(w.corroborated, 'host') : ''), right: true },
+  { head: 'ALSO', cell: borneOut },
   { head: 'LFC', cell: (w) => w.maxLfc, right: true },
   { head: 'PAIRS', cell: (w) => w.pairs?.length, right: true },
+  { head: 'SIGMA', cell: (w) => w.sigmas?.toFixed(1), right: true },
   { head: 'RAISED', cell: (w) => moment(w.raised) },
   { head: 'EXPIRES', cell: (w) => moment(w.expires) },
   { head: 'SUBJECT', cell: (w) => w.subject, shrink: true },
@@ -84,8 +92,9 @@ const columns: Column<WarningLine>[] = [
 
 /** One warning in a few lines: the first for skimming, the pairs below it indented. */
 function story(warning: WarningLine): string {
-  const lfc = warning.maxLfc === undefined ? '' : `, LFC ${warning.maxLfc}`
-  const first = `${moment(warning.raised)} ${warning.host}: ${warning.severity}: ${warning.kind} ${warning.subject}${lfc} (${warning.state})`
+  const others = borneOut(warning)
+  const also = others === '' ? '' : `, also ${others}`
+  const first = `${moment(warning.raised)} ${warning.host}: ${warning.severity}: ${warning.kind} ${gist(warning)} (${warning.state}${also})`
   const most = 8
   const lines = pairLines(warning.pairs ?? [], warning.abi, '    ')
   const rest = lines.length > most ? [`    and ${lines.length - most} more calls`] : []

@@ -39,10 +39,13 @@ const schema = z.strictObject({
       mdns: z.boolean().default(false),
     })
     .prefault({}),
+  detector: z
+    .strictObject({ interpreters: z.array(z.string().startsWith('/', 'a full path')).max(64).default([]) })
+    .default({ interpreters: [] }),
   fleet: z
     .strictObject({
       adopt: z.enum(['off', 'ask', 'auto']).default('ask'),
-      familiar: z.enum(['tell', 'quiet']).default('tell'),
+      familiar: z.enum(['tell', 'quiet', 'learn']).default('tell'),
       private: z.array(z.string().startsWith('/', 'a full path')).default([]),
     })
     .default({ adopt: 'ask', familiar: 'tell', private: [] }),
@@ -56,8 +59,11 @@ export type MeshWays = Required<Pick<OpenOptions, 'relay' | 'mdns'>>
 export interface FleetConfig {
   /** Of a binary new to this host: nothing, a notice that the fleet knows it, or its profile taken over at once. */
   adopt: 'off' | 'ask' | 'auto'
-  /** Whether the mesh is told of incidents all of whose pairs the fleet knows, or that another host's explains. */
-  familiar: 'tell' | 'quiet'
+  /**
+   * Whether the mesh is told of incidents all of whose pairs the fleet knows, or that another host's explains; `learn`:
+   * it is not, and such pairs become normal here, marked as taken over.
+   */
+  familiar: 'tell' | 'quiet' | 'learn'
   /** Paths of which nothing is announced, given or answered. */
   private: string[]
 }
@@ -70,6 +76,8 @@ export interface Config {
   /** What makes a quorum of what other hosts say, and the subjects and SHA-256 about which nothing they say counts. */
   mesh: { quorum: QuorumRules; allow: string[]; ways: MeshWays }
   neverDelay: string[]
+  /** Programs of which each script has a profile of its own. */
+  interpreters: string[]
   fleet: FleetConfig
   environment: EnvironmentConfig
   agent: AgentConfig
@@ -128,6 +136,7 @@ export function readConfig(file = defaultConfigFile): Config {
     fleet,
     never_delay,
     environment,
+    detector,
     agent,
     tags,
   } = parsed.data
@@ -152,6 +161,7 @@ export function readConfig(file = defaultConfigFile): Config {
     settings,
     quietMs: quiet * 1000,
     neverDelay: never_delay,
+    interpreters: detector.interpreters,
     fleet,
     environment,
     agent: agentConfig(agent),

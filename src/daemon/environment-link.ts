@@ -19,7 +19,9 @@ import {
   weekFigure,
   writeHandOver,
 } from '#environment'
+import type { ObservableSemaphore } from '#incidents'
 import type { KeyValue } from '#store'
+import { Alarms } from './alarms.ts'
 import type { EnvironmentConfig } from './environment-config.ts'
 import { DaemonError, oneLine } from './errors.ts'
 import type { Messages } from './messages.ts'
@@ -53,6 +55,7 @@ export class EnvironmentLink {
   readonly #ports: EnvironmentPorts
   readonly #environment: Environment
   readonly #reports: (HostReport & { row: ObservableRow })[] = []
+  readonly #alarms = new Alarms()
   readonly #load = new Map<string, LoadAnomaly>()
   #figures: DetectorFigures | undefined
   #timer: NodeJS.Timeout | undefined
@@ -112,6 +115,7 @@ export class EnvironmentLink {
       2,
       `Environment: ${report.name} is ${figure(row.value)}${expected}: score ${report.score.toFixed(1)} (${report.why})${others}`,
     )
+    this.#alarms.raise(report, row, this.#ports.now())
     this.#ports.onReport(report, row)
   }
 
@@ -129,6 +133,11 @@ export class EnvironmentLink {
   load(): LoadAnomaly[] {
     if (!this.#ports.classes.holds('ph_load_anomaly', this.#ports.now())) this.#load.clear()
     return [...this.#load.values()]
+  }
+
+  /** What stands of the alarms a person was told. */
+  alarms(): ObservableSemaphore[] {
+    return this.#alarms.settle(this.#environment.rows(), this.#ports.now())
   }
 
   rows(): ObservableRow[] {

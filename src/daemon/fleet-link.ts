@@ -1,13 +1,22 @@
 /** This host's profiles and those of its peers: digests told, bodies given, binaries compared. */
-import { binaries, type FileChange, type FleetBinary, type PackageManager, type SavedWeek } from '#fleet'
+import {
+  binaries,
+  type FileChange,
+  type FleetBinary,
+  type PackageManager,
+  type SavedWeek,
+  type StabilityHour,
+} from '#fleet'
 import type { SensorEvent } from '#sensor'
 import type { Repository } from '#store'
 import type { FleetConfig } from './config.ts'
 import { oneLine } from './errors.ts'
+import { Adopting, type KeptAdoption } from './fleet/adopting.ts'
 import { Answerer } from './fleet/answering.ts'
 import { Asking } from './fleet/asking.ts'
 import { FleetComparer, type FleetComparison } from './fleet/comparing.ts'
 import { OwnFleet } from './fleet/own.ts'
+import { Reporting } from './fleet/reporting.ts'
 import { Upgrades } from './fleet/upgrades.ts'
 import type { Host } from './host.ts'
 import type { ProfileSaves } from './saves.ts'
@@ -27,6 +36,8 @@ export class FleetLink {
   readonly upgrades: Upgrades
   readonly answerer: Answerer
   readonly asking: Asking
+  readonly reporting: Reporting
+  readonly adopting: Adopting
   readonly #comparer: FleetComparer
   #announcing: Promise<void> | undefined
 
@@ -46,13 +57,23 @@ export class FleetLink {
       kept: records<FileChange>('changes'),
     })
     this.answerer = new Answerer({ host, own: this.own, hidden: config.private })
-    this.asking = new Asking({ host, own: this.own, config, say })
+    this.adopting = new Adopting({
+      ...{ host, own: this.own, config, say },
+      kept: records<KeptAdoption>('adopted'),
+    })
+    this.asking = new Asking({
+      ...{ host, own: this.own, config, say },
+      learn: (incident) => this.adopting.learn(incident),
+    })
     this.#comparer = new FleetComparer(host, this.own)
+    this.reporting = new Reporting(host, this.own, this.#comparer, records<StabilityHour[]>('stability'))
   }
 
   async restore(): Promise<void> {
     await this.own.restore()
     await this.upgrades.restore()
+    await this.reporting.restore()
+    await this.adopting.restore()
   }
 
   /** Events of the sensor, in order, with the program they are about. */
@@ -76,7 +97,9 @@ export class FleetLink {
       await this.own.keepHouse()
       await this.own.look()
       await this.upgrades.keepHouse()
+      await this.reporting.keepHouse()
       await this.#announce()
+      await this.adopting.keepHouse()
     } catch (error) {
       this.#ports.say(1, `the fleet's round was not finished: ${oneLine(error)}; the next is in 5 s`)
     }
@@ -86,7 +109,7 @@ export class FleetLink {
   async #announce(): Promise<void> {
     const { exchange } = this.#ports.host.mesh
     if (!exchange) return
-    const { error } = await exchange.announce(this.own.rows(), (row) => this.own.digestOf(row))
+    const { error } = await exchange.announce(this.own.announceable(), (row) => this.own.digestOf(row))
     if (error) this.#ports.say(1, `a digest was not published: ${error.message}; it is tried again`)
   }
 
@@ -103,5 +126,6 @@ export class FleetLink {
   async stop(): Promise<void> {
     await this.#announcing
     await this.own.save().catch(() => {})
+    await this.reporting.save().catch(() => {})
   }
 }

@@ -7,15 +7,19 @@ import { bodyAs } from './request.ts'
 
 const shapes = {
   ask: z.object({ what: z.string().min(1).max(4096) }),
+  adopt: z.object({
+    binary: z.string().min(1).max(4096),
+    from: z.array(z.string().min(1).max(128)).max(256).default([]),
+  }),
+  carryOut: z.object({ plan: z.string().regex(/^[0-9a-f]{8}$/, 'a plan is named by 8 letters and digits') }),
 }
 
 export function fleetRoutes(api: Hono, fleet: FleetLink): void {
   api.get('/fleet/binaries', (c) => c.json(fleet.binaries()))
   api.get('/fleet/compare', async (c) => {
     const { binary, exact } = c.req.query()
-    if (!binary) throw new DaemonError('binary is missing')
     const how = exact === undefined ? undefined : exact === 'true'
-    return c.json(await fleet.compare(binary, c.req.queries('host') ?? [], how))
+    return c.json(await fleet.compare(named(binary), c.req.queries('host') ?? [], how))
   })
   api.get('/fleet/changes', (c) => c.json(fleet.upgrades.list()))
   api.post('/fleet/changes/:id/acknowledge', async (c) =>
@@ -25,4 +29,22 @@ export function fleetRoutes(api: Hono, fleet: FleetLink): void {
     const { what } = await bodyAs(c, shapes.ask)
     return c.json(await fleet.asking.askOf(what))
   })
+  api.post('/fleet/adopt', async (c) => {
+    const { binary, from } = await bodyAs(c, shapes.adopt)
+    return c.json(await fleet.adopting.plan(binary, from))
+  })
+  api.post('/fleet/adopt/carry-out', async (c) =>
+    c.json(await fleet.adopting.carryOut((await bodyAs(c, shapes.carryOut)).plan)),
+  )
+  api.get('/fleet/adopted', (c) => c.json(fleet.adopting.list()))
+  api.get('/fleet/outliers', async (c) =>
+    c.json(await fleet.reporting.outliers(named(c.req.query('binary')))),
+  )
+  api.get('/fleet/report', async (c) => c.json(await fleet.reporting.binary(named(c.req.query('binary')))))
+  api.get('/fleet/report/hosts', (c) => c.json(fleet.reporting.hosts()))
+}
+
+function named(binary: string | undefined): string {
+  if (!binary) throw new DaemonError('binary is missing')
+  return binary
 }

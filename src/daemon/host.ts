@@ -1,10 +1,10 @@
 /** One host: the rooms put together. The API and `selftest` speak to this. */
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { ClassBoard, settleClasses } from '#classes'
+import { ClassBoard } from '#classes'
 import type { PackageManager } from '#fleet'
 import { decodeProfile, type Response } from '#homeostasis'
-import { type Incident, SILENT_KIND, type Warning, type WarningVerdict } from '#incidents'
+import { gist, type Incident, type Warning, type WarningVerdict } from '#incidents'
 import type { ProcessState, Sensor, SensorEvent } from '#sensor'
 import { openStore, type Store } from '#store'
 import { AgentLink } from './agent/link.ts'
@@ -16,7 +16,9 @@ import { Followers } from './followers.ts'
 import { HostRecords } from './host-records.ts'
 import { IncidentLink } from './incident-link.ts'
 import { MeshEntry, meshEveryMs } from './mesh-entry.ts'
+import { MeshHeard } from './mesh-heard.ts'
 import { MeshLink } from './mesh-link.ts'
+import { MeshTold } from './mesh-told.ts'
 import type { Messages } from './messages.ts'
 import { Operator } from './operator.ts'
 import { measureOverhead } from './overhead.ts'
@@ -68,6 +70,8 @@ export class Host {
   detector: Detector | undefined
   /** Undefined: switched off by the config. */
   environment: EnvironmentLink | undefined
+  readonly #told: MeshTold
+  readonly #heard: MeshHeard
   #timers: NodeJS.Timeout[] = []
 
   private constructor(options: HostOptions, store: Store) {
@@ -120,6 +124,17 @@ export class Host {
       own: { find: (query) => this.fleet.own.find(query) },
       onQuestion: (question, from) => this.fleet.answerer.answer(question, from),
       onWarning: (change, warning) => this.#warned(change, warning),
+    })
+    this.#heard = new MeshHeard({
+      ...{ link: this.mesh, classes: this.classes, now: this.now, rules: options.config.mesh },
+      hashes: () => this.operator.rows().map(({ sha256 }) => sha256),
+    })
+    this.#told = new MeshTold({
+      link: this.mesh,
+      alarms: () => this.environment?.alarms(),
+      events: () => this.detector?.totals,
+      state: options.state,
+      now: this.now,
     })
     this.entry = new MeshEntry({
       link: this.mesh,
@@ -191,9 +206,11 @@ export class Host {
         settings: () => this.settings,
         messages,
         now: this.now,
+        interpreters: this.#options.config.interpreters,
         onAnomaly: (event, tracked) => {
           const incident = this.incidents.observe(event, keyOf(tracked, this.settings.window))
-          this.agent.observe(event, incident)
+          // A tolerated one raises no semaphore and puts nobody on a list.
+          if (!this.records.tolerances.tolerated(incident)) this.agent.observe(event, incident)
         },
         onJudged: (verdict, tracked) => this.incidents.judge(verdict, keyOf(tracked, this.settings.window)),
         onEvent: (event, binary) => this.#event(event, binary),
@@ -249,36 +266,20 @@ export class Host {
 
   #warned(change: string, warning: Warning): void {
     this.followWarnings.tell({ ...warning, change })
-    this.#settleMesh()
+    this.#heard.settle()
     if (change !== 'refreshed')
-      this.#options.messages.say(
-        2,
-        `Warning ${change}: ${warning.host}: ${warning.kind === SILENT_KIND ? 'it is silent' : `${warning.subject}, LFC ${warning.maxLfc}`}`,
-      )
+      this.#options.messages.say(2, `Warning ${change}: ${warning.host}: ${gist(warning)}`)
   }
 
   #keepHouse(): void {
     this.classes.expire(this.now())
     this.mesh.expire()
-    this.#settleMesh()
+    this.#heard.settle()
     this.records.keepHouse()
     this.incidents.keepHouse()
+    this.#told.settle()
     this.fleet.asking.look()
     this.agent.keepHouse()
-  }
-
-  /** What the mesh says becomes classes here, and nothing more; the local allow-list outranks it. */
-  #settleMesh(): void {
-    const { quorum, allow } = this.#options.config.mesh
-    // Made once, and only if somebody warns: this runs every second.
-    let here: Set<string> | undefined
-    const runs = (sha256: string) => {
-      here ??= new Set(this.operator.rows().map((row) => row.sha256))
-      return here.has(sha256)
-    }
-    const allowed = ({ subject, sha256 }: { subject: string; sha256: string }) =>
-      allow.includes(subject) || allow.includes(sha256)
-    settleClasses(this.classes, 'mesh', this.mesh.classes({ runs, allowed }, quorum), this.now())
   }
 
   async set(name: string, value: unknown): Promise<Record<string, number | string>> {
@@ -290,6 +291,10 @@ export class Host {
     this.#options.messages.level = this.settings.logLevel
     await this.detector?.configure(windowChanged)
     return namedSettings(this.settings)
+  }
+
+  get sensor(): Sensor | undefined {
+    return this.#options.sensor
   }
 
   get meshName(): string {

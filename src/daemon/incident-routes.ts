@@ -45,6 +45,8 @@ export function incidentRoutes(api: Hono, host: Host): void {
   api.post('/incidents/:id/tolerate', async (c) => {
     const incident = found(c.req.param('id'))
     const tolerance = await tolerances.add(incident, await bodyAs(c, shapes.tolerate))
+    // What it held may be learned now, and nothing sooner that was confirmed.
+    await host.detector?.tolerate(incident)
     incidents.keepHouse()
     return c.json(tolerance)
   })

@@ -42,6 +42,8 @@ export interface JudgingPorts {
   onJudged: (unit: UnitVerdict, tracked: Tracked) => void
 }
 
+type Saved = Pick<ProfileRecord, 'judgement' | 'support'>
+
 export class Judging {
   readonly #ports: JudgingPorts
   readonly #early = new Map<number, UnitEvent[]>()
@@ -56,11 +58,7 @@ export class Judging {
   }
 
   /** What was saved of a profile is known now: its judgement goes on, or begins. */
-  async begin(
-    tracked: Tracked,
-    saved: ProfileRecord | undefined,
-    sibling: Judged | undefined,
-  ): Promise<void> {
+  async begin(tracked: Tracked, saved: Saved | undefined, sibling: Judged | undefined): Promise<void> {
     if (!this.on) {
       const { judgement, support } = saved ?? {}
       tracked.resting = { ...(judgement ? { judgement } : {}), ...(support ? { support } : {}) }
@@ -92,10 +90,10 @@ export class Judging {
     for (const event of early) await this.take(event, tracked, [tracked])
   }
 
-  /** Everything it was judged by is gone, as its tables are. */
-  async forget(tracked: Tracked, instances: readonly Tracked[]): Promise<void> {
+  /** Everything it was judged by is gone, as its tables are; `saved` takes its place. */
+  async forget(tracked: Tracked, instances: readonly Tracked[], saved?: Saved): Promise<void> {
     for (const one of instances) one.judged = undefined
-    await this.begin(tracked, undefined, undefined)
+    await this.begin(tracked, saved, undefined)
     for (const one of instances) if (one !== tracked) await this.begin(one, undefined, tracked.judged)
   }
 
@@ -144,6 +142,7 @@ export class Judging {
       edges: unit.started === undefined ? [] : [{ parent: tracked.executable.path, started: unit.started }],
       tid: event.tid,
       first: unit.first,
+      fresh: unit.fresh,
       whole,
     })
     judged.unsaved++

@@ -39,10 +39,12 @@ export class MeshEntry {
     token: string,
     name = this.#ports.name,
   ): Promise<{ id: string; peer: string; name: string; members: number }> {
-    const { folder, now, version } = this.#ports
-    const joined = await joinMesh({ folder, token, name, now: now(), version })
-    await this.#enter(`mesh ${joined.id} is joined`)
-    return joined
+    const { folder, link, now, version } = this.#ports
+    const open = async () => {
+      await this.#enter('the mesh is joined')
+      return link.mesh
+    }
+    return await joinMesh({ folder, token, name, now: now(), version, open })
   }
 
   async #enter(done: string): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * This host on the mesh: its open incidents go out as semaphores, its profiles as digests; what others say comes in as
- * warnings and digests. Without a mesh everything here rests.
+ * This host on the mesh: its open incidents, the alarms of its environment and what ails it go out as semaphores, its profiles as
+ * digests; what others say comes in as warnings and digests. Without a mesh everything here rests.
  */
 import {
   ANSWER_BYTES,
@@ -18,26 +18,25 @@ import {
   WaveBook,
 } from '#fleet'
 import {
+  type About,
   type Incident,
   type NetworkClass,
   type NetworkView,
   networkClasses,
   type QuorumRules,
   readSemaphore,
-  refreshDue,
   type SemaphoreBody,
-  semaphoreKey,
   silentWarning,
   toSemaphore,
   type Warning,
   WarningBook,
   type WarningVerdict,
-  weightOf,
 } from '#incidents'
 import { hasMesh, type Member, type Mesh, type MeshEvent, type MeshRecord, openMesh } from '#mesh'
 import type { KeyValue, Repository } from '#store'
 import type { MeshWays } from './config.ts'
 import { DaemonError } from './errors.ts'
+import { SemaphoreSender } from './semaphore-sender.ts'
 
 /** What two hosts' incidents must be of to be one wave. */
 export const programOf = ({ sha256, abi, window }: { sha256: string; abi: string; window: number }): string =>
@@ -61,11 +60,10 @@ export interface MeshLinkPorts {
 }
 
 const PING_REQUEST = 'ping'
-export const semaphoreTtlMs = 15 * 60_000
 
 export class MeshLink {
   readonly #ports: MeshLinkPorts
-  readonly #said = new Map<string, { body: SemaphoreBody; at: number }>()
+  readonly #sender: SemaphoreSender
   readonly refusals = new Refusals()
   /** Incidents of other hosts that one of this host's may be a part of. */
   readonly waves = new WaveBook()
@@ -75,10 +73,10 @@ export class MeshLink {
   #exchange: DigestExchange | undefined
   #sketchKey: { secret: string; key: SketchKey } | undefined
   readonly #silent = new Set<string>()
-  #publishing: Promise<void> = Promise.resolve()
 
   constructor(ports: MeshLinkPorts) {
     this.#ports = ports
+    this.#sender = new SemaphoreSender(ports)
   }
 
   /** Opens the mesh this host is a member of; false when there is none. */
@@ -186,10 +184,10 @@ export class MeshLink {
       return
     }
     if (record.kind !== 'semaphore') return
-    if (record.peer === this.peer && !this.#said.has(record.key)) {
+    if (record.peer === this.peer && change === 'raised') {
       // Raised before a restart: told again or cleared by what is open now.
       const read = readSemaphore(record.body)
-      if (read.ok && change === 'raised') this.#said.set(record.key, { body: read.body, at: record.made })
+      if (read.ok) this.#sender.heard(record.key, read.body, record.made)
     }
     const applied = this.#warnings.apply(change, record, now)
     if (applied.ok && !applied.own) this.#wave(applied.change, record)
@@ -200,7 +198,7 @@ export class MeshLink {
   #wave(change: string, { peer, key, body, received }: MeshRecord): void {
     const read = readSemaphore(body)
     if (change === 'cleared' || change === 'expired') this.waves.clear({ peer, key })
-    else if (read.ok && read.body.unfamiliar) {
+    else if (read.ok && read.body.about === 'binary' && read.body.unfamiliar) {
       const { sha256, abi, window, unfamiliar } = read.body
       const program = programOf({ sha256, abi, window })
       this.waves.raise({ peer, key, program, raised: received, hashes: unfamiliar })
@@ -254,34 +252,14 @@ export class MeshLink {
     this.waves.expire(now)
   }
 
-  /** Tells the mesh of the open incidents: new and worse ones at once, others seldom; clears what is over. */
+  /** Tells the mesh of the open incidents. */
   publishIncidents(open: Incident[]): Promise<void> {
-    this.#publishing = this.#publishing.then(() => this.#publish(open))
-    return this.#publishing
+    return this.stand('binary', open.map(toSemaphore))
   }
 
-  async #publish(open: Incident[]): Promise<void> {
-    const mesh = this.#mesh
-    if (!mesh) return
-    const now = this.#ports.now()
-    const standing = new Set<string>()
-    try {
-      for (const incident of open) {
-        const body = toSemaphore(incident)
-        const key = semaphoreKey(body)
-        standing.add(key)
-        if (!refreshDue(this.#said.get(key), body, semaphoreTtlMs, now)) continue
-        await mesh.publish('semaphore', key, body, semaphoreTtlMs, weightOf(body.severity))
-        this.#said.set(key, { body, at: now })
-      }
-      for (const key of [...this.#said.keys()])
-        if (!standing.has(key)) {
-          await mesh.clear('semaphore', key)
-          this.#said.delete(key)
-        }
-    } catch (error) {
-      this.#ports.say(1, `a semaphore was not published: ${(error as Error).message}; it is tried again`)
-    }
+  /** Tells the mesh of all that stands of one kind of subject. */
+  stand(about: About, bodies: readonly SemaphoreBody[]): Promise<void> {
+    return this.#sender.stand(about, bodies, this.#mesh)
   }
 
   /** Other members: those named, or all. */
@@ -328,9 +306,8 @@ export class MeshLink {
     const mesh = this.#mesh
     this.#mesh = undefined
     this.#exchange = undefined
-    this.#said.clear()
     this.#silent.clear()
-    await this.#publishing
+    await this.#sender.end()
     await mesh?.stop()
   }
 }

@@ -102,7 +102,11 @@ export class Operator {
       await sensor?.act(tracked.id, verb)
       if (verb === 'reset') tracked.borrowed = undefined
       const since = verb === 'reset' ? now() : tracked.since
-      await detector?.changed(tracked, { life: NEW_LIFE, since }, verb === 'reset' || verb === 'sensitize')
+      await detector?.changed(
+        tracked,
+        { life: NEW_LIFE, since },
+        verb === 'reset' || verb === 'sensitize' ? {} : undefined,
+      )
     }
     const resting = this.#resting({ ...query, binary })
     for (const row of resting) {
@@ -179,7 +183,7 @@ export class Operator {
       await sensor?.load(tracked.id, tables)
       const lastModified = tables.calls - tables.train.lastModCount
       const life = record.frozen ? { frozen: true, normalTime: record.normalTime, lastModified } : NEW_LIFE
-      await detector?.changed(tracked, { life, since: record.since }, true)
+      await detector?.changed(tracked, { life, since: record.since }, record)
     }
     messages.say(2, `profile of ${key.binary} taken in, as the operator asked`)
     return {

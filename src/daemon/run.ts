@@ -1,5 +1,6 @@
 /** The daemon as a process: opens the host, gives up root once everything is loaded, serves the API until it is told to stop. */
 import { writeFileSync } from 'node:fs'
+import module from 'node:module'
 import { Socket } from 'node:net'
 import { SensorClient, SensorGoneError, SensorRefusedError } from '#sensor'
 import { serveApi } from './api.ts'
@@ -95,6 +96,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
 function dropPrivileges(): void {
   const user = daemonUser()
   if (!user) return
+  // Its user may not write to the checkout: what was compiled is kept now, for the next start.
+  module.flushCompileCache()
   process.setgroups?.([user.gid, ...user.groups])
   process.setgid?.(user.gid)
   process.setuid?.(user.uid)

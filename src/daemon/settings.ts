@@ -131,7 +131,7 @@ export function namedSettings(settings: DaemonSettings): Record<string, number |
 }
 
 /** What a sensor must know of them. */
-export function sensorSettings(s: DaemonSettings): SensorSettings {
+export function sensorSettings(s: DaemonSettings, interpreters: readonly string[] = []): SensorSettings {
   return {
     window: s.window,
     anomalyLimit: s.anomalyLimit,
@@ -140,5 +140,6 @@ export function sensorSettings(s: DaemonSettings): SensorSettings {
     delayLimitMs: s.delayLimit * 1000,
     defaultDelayUnitMs: s.defaultResponse === 'delay' ? s.delayFactor * s.jiffyMs : 0,
     judge: s.judge === 'on',
+    interpreters: [...interpreters],
   }
 }

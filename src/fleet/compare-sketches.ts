@@ -14,26 +14,33 @@ export interface SketchedHost {
 }
 
 /**
- * How one binary behaves on several hosts, of one ABI and window, by their sketches alone: distances are estimates with
- * `error` one standard error each. Only the host whose pairs are here can be told which of them no other has: those it
+ * How one binary behaves on several hosts, of one ABI and window, by their sketches alone: distances are estimates, and
+ * `error` is the largest standard error of any. Only the host whose pairs are here can be told which of them no other has: those it
  * is told of are certain, some may be missing. O(hosts^2): 1,000 hosts take under a second.
  */
 export function compareSketches(binary: string, hosts: readonly SketchedHost[]): Comparison {
-  const distance: Comparison['distance'] = {}
-  const error: NonNullable<Comparison['error']> = {}
-  for (const { name } of hosts) {
-    distance[name] = {}
-    error[name] = {}
-  }
-  for (const [place, one] of hosts.entries()) {
-    set(one.name, one.name, 0, 0)
-    for (const other of hosts.slice(place + 1)) {
-      const [held, there] = one.own || !other.own ? [one, other] : [other, one]
-      const estimate = held.own ? there.sketch.compareOwn(held.own) : one.sketch.compare(other.sketch)
-      set(one.name, other.name, estimate.distance.value, estimate.distance.error)
-      set(other.name, one.name, estimate.distance.value, estimate.distance.error)
+  const count = hosts.length
+  const matrix = new Float64Array(count * count)
+  let error = 0
+  for (let place = 0; place < count; place++) {
+    const one = hosts[place] as SketchedHost
+    for (let next = place + 1; next < count; next++) {
+      const other = hosts[next] as SketchedHost
+      const held = one.own ?? other.own
+      const estimate = held
+        ? (one.own ? other : one).sketch.compareOwn(held)
+        : one.sketch.compare(other.sketch)
+      const { value } = estimate.distance
+      matrix[place * count + next] = value
+      matrix[next * count + place] = value
+      error = Math.max(error, estimate.distance.error)
     }
   }
+  const distance: Comparison['distance'] = {}
+  for (const [place, { name }] of hosts.entries())
+    distance[name] = Object.fromEntries(
+      hosts.map((other, next) => [other.name, matrix[place * count + next] as number]),
+    )
   const onlyHere: Comparison['onlyHere'] = {}
   for (const one of hosts) {
     const { own } = one
@@ -53,10 +60,5 @@ export function compareSketches(binary: string, hosts: readonly SketchedHost[]):
     calls: {},
     distance,
     error,
-  }
-
-  function set(one: string, other: string, value: number, of: number): void {
-    ;(distance[one] as Record<string, number>)[other] = value
-    ;(error[one] as Record<string, number>)[other] = of
   }
 }

@@ -9,6 +9,9 @@ export const SKETCH_PAIRS = 1400
 /** How far the share of set bits may be from what that many pairs set. */
 export const FILL_TOLERANCE = 0.04
 
+/** Variance of a number that is whole, told by one that need not be. */
+const WHOLE = 0.25
+
 /** What a digest carries. */
 export interface SketchData {
   /** Pairs of the profile, of which the sketch is. */
@@ -59,9 +62,8 @@ export class Sketch implements SketchData {
     this.pairs = data.pairs
     this.level = data.level
     this.bits = data.bits
-    this.#cells = new Uint32Array(SKETCH_BYTES / 4)
-    const view = new DataView(data.bits.buffer, data.bits.byteOffset, SKETCH_BYTES)
-    for (let i = 0; i < this.#cells.length; i++) this.#cells[i] = view.getUint32(i * 4, true)
+    // The bytes as words: `bits` are the sketch's own. Their order does not matter to a count.
+    this.#cells = new Uint32Array(data.bits.buffer, data.bits.byteOffset, SKETCH_BYTES / 4)
     this.#zeros = SKETCH_CELLS - ones(this.#cells, this.#cells)
   }
 
@@ -85,7 +87,7 @@ export class Sketch implements SketchData {
     if (!Number.isSafeInteger(pairs) || pairs < 0) throw new SketchError(`a sketch of ${pairs} pairs`)
     if (level !== levelOf(pairs))
       throw new SketchError(`a sketch of ${pairs} pairs at level ${level}: its level is ${levelOf(pairs)}`)
-    const sketch = new Sketch({ pairs, level, bits: Uint8Array.from(bits) })
+    const sketch = new Sketch({ pairs, level, bits: new Uint8Array(bits) })
     const expected = expectedFill(pairs / 2 ** level)
     if (Math.abs(sketch.fill - expected) > FILL_TOLERANCE)
       throw new SketchError(
@@ -124,14 +126,14 @@ export class Sketch implements SketchData {
   }
 
   /**
-   * How many of `own` this profile lacks: |own \ this|. Error: sqrt((d + 2^level) (2^level / (1-f) - 1)), f the rate of
-   * false yes; 2^level stands for what no miss at all can hide.
+   * How many of `own` this profile lacks: |own \ this|. Error: sqrt((d + 2^level) (2^level / (1-f) - 1) + 1/4), f the
+   * rate of false yes; 2^level stands for what no miss at all can hide, 1/4 for there being no half pairs.
    */
   missingOf(own: HashedPairs): Estimate {
     const scale = 2 ** this.level
     const hit = 1 - this.falseYes
     const value = Math.min(own.codes.length, (this.lacks(own) / hit) * scale)
-    return { value, error: Math.sqrt((value + scale) * (scale / hit - 1)) }
+    return { value, error: Math.sqrt((value + scale) * (scale / hit - 1) + WHOLE) }
   }
 
   /** |own and this|, |own \ this|, |this \ own| and Jaccard's distance, of a set held and this sketch. */
@@ -193,7 +195,8 @@ function comparison(first: number, second: number, missing: Estimate): SketchCom
 
 /**
  * How many pairs one sketch adds to another of `zeros` unset bits, of which `left` stay so in both: (m/3) ln(zeros /
- * left). Variance of the occupancy: (m/3)^2 ((1-q)/(zeros q) - 3d/m^2), q = left / zeros; d (2^level - 1) of the sample.
+ * left). Variance of the occupancy: (m/3)^2 ((1-q)/(zeros q) - 3d/m^2), q = left / zeros; d (2^level - 1) of the sample;
+ * 1/4 for there being no half pairs.
  */
 function added(zeros: number, left: number, level: number): Estimate {
   const per = SKETCH_CELLS / SKETCH_HASHES
@@ -204,7 +207,7 @@ function added(zeros: number, left: number, level: number): Estimate {
   const variance = per ** 2 * ((1 - q) / (zeros * q) - d / per / SKETCH_CELLS)
   return {
     value: sampled * scale,
-    error: Math.sqrt(scale ** 2 * Math.max(0, variance) + d * scale * (scale - 1)),
+    error: Math.sqrt(scale ** 2 * Math.max(0, variance) + d * scale * (scale - 1) + WHOLE),
   }
 }
 

@@ -34,6 +34,18 @@ export interface Digest {
   usage?: CallShare[]
   /** How busy it was in each hour of the week, 0..3 (activity.ts): 168 values from Monday 00:00 UTC. */
   hours?: Uint8Array
+  /** What stands behind its judgement (docs/reference/judgement.md). */
+  judgement?: JudgementFacts
+}
+
+export interface JudgementFacts {
+  /** Units that ended, and those of them that were learned. */
+  units: number
+  learned: number
+  settled: boolean
+  /** Units of the yardstick in force, 0: none; and the share of recent ones with something new, in thousandths. */
+  m: number
+  q: number
 }
 
 export interface CallShare {
@@ -45,7 +57,7 @@ export interface CallShare {
 /** How one binary behaves on several hosts of one ABI and window. Everything is keyed by the hosts' names. */
 export interface Comparison {
   binary: string
-  /** From bodies; else from sketches: `distance` is an estimate and `error` its standard error. */
+  /** From bodies; else from sketches: `distance` is an estimate. */
   exact: boolean
   hosts: { name: string; sha256: string; pairs: number }[]
   /** Pairs that one host has and no other. From sketches: of this host alone, and some may be missing. */
@@ -56,7 +68,8 @@ export interface Comparison {
   calls: Record<string, number[]>
   /** Jaccard distance of the pair sets, 0..1. */
   distance: Record<string, Record<string, number>>
-  error?: Record<string, Record<string, number>>
+  /** From sketches: the largest standard error of any distance. */
+  error?: number
   /** The sharpest difference of each host: the pairs in which it differs from most others, and from how many. */
   differs?: Record<string, Difference>
 }

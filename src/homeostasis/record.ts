@@ -1,4 +1,4 @@
-import type { JudgementBody } from './judgement/index.ts'
+import { countsAlone, type JudgementBody } from './judgement/index.ts'
 import type { PairTable } from './pairs.ts'
 import { Profile } from './profile.ts'
 import { DEFAULT_SETTINGS } from './settings.ts'
@@ -82,6 +82,12 @@ export function actOnRecord(record: ProfileRecord, verb: OperatorVerb, now: numb
   if (verb !== 'normalize' && verb !== 'tolerize') return changed
   // Support is of training's pairs, and judgement of what was learned with them: they go together.
   return { ...changed, ...(support ? { support } : {}), ...(judgement ? { judgement } : {}) }
+}
+
+/** A record as other hosts may have it: of its judgement the counts alone. */
+export function sharedRecord(record: ProfileRecord): ProfileRecord {
+  const { judgement, ...rest } = record
+  return judgement ? { ...rest, judgement: countsAlone(judgement) } : rest
 }
 
 /** The table that is in force: test of a normal profile, else what was learned. */

@@ -1,3 +1,4 @@
+import { impliedBy } from './about-observable.ts'
 import type { Warning } from './warnings.ts'
 
 /** How many hosts must say the same, and within what time. */
@@ -14,7 +15,8 @@ export function quorumOf({ hosts }: QuorumRules, members: number): number {
 }
 
 /** What is said of one content: enough of `Warning` to count with. */
-export type Voice = Pick<Warning, 'peer' | 'kind' | 'subject' | 'sha256' | 'raised' | 'expires'>
+export type Voice = Pick<Warning, 'peer' | 'kind' | 'subject' | 'raised' | 'expires'> &
+  Partial<Pick<Warning, 'about' | 'sha256'>>
 
 export interface NetworkView {
   /** Warnings of others that are not acknowledged, and what this host says itself. */
@@ -29,6 +31,9 @@ export interface NetworkView {
   allowed(voice: Voice): boolean
 }
 
+/** Classes that follow from what the network says, at most. */
+export const classesLimit = 256
+
 export interface NetworkClass {
   name: string
   /** Until when enough of the voices stand, ms since the epoch. */
@@ -37,7 +42,8 @@ export interface NetworkClass {
 
 /**
  * The classes that follow from what the mesh says: `mesh_KIND` where another host says it; `mesh_KIND_quorum` where enough distinct
- * hosts say it of the same file content within the window; `mesh_KIND_here` where it is said of a file that runs on this host.
+ * hosts say it of the same (file content, observable, or of themselves) within the window; `mesh_KIND_here` where it is said of a
+ * file that runs on this host. A class of an observable stands for the weaker ones too: dev3 is also dev2 and dev1.
  * Pure. One host is one voice, however often it says it.
  */
 export function networkClasses(view: NetworkView, rules: QuorumRules, now: number): NetworkClass[] {
@@ -46,19 +52,28 @@ export function networkClasses(view: NetworkView, rules: QuorumRules, now: numbe
   const contents = new Map<string, Voice[]>()
   for (const voice of view.voices) {
     if (voice.expires <= now || view.allowed(voice)) continue
-    const content = `${voice.kind}/${voice.sha256 || voice.subject}`
-    contents.set(content, [...(contents.get(content) ?? []), voice])
+    for (const kind of voice.about === 'observable' ? impliedBy(voice.kind) : [voice.kind]) {
+      const content = `${kind}/${sameOf(voice)}`
+      contents.set(content, [...(contents.get(content) ?? []), { ...voice, kind }])
+      if (voice.peer !== view.self) hold(`mesh_${kind}`, voice.expires)
+    }
     if (voice.peer === view.self) continue
-    hold(`mesh_${voice.kind}`, voice.expires)
-    if (voice.sha256 !== '' && view.runs(voice.sha256)) hold(`mesh_${voice.kind}_here`, voice.expires)
+    if (voice.sha256 && view.runs(voice.sha256)) hold(`mesh_${voice.kind}_here`, voice.expires)
   }
   const needed = quorumOf(rules, view.members)
   for (const voices of contents.values()) {
     const until = together(voices, needed, rules.windowMs)
     if (until !== undefined) hold(`mesh_${voices[0]?.kind}_quorum`, until)
   }
-  return [...classes].map(([name, until]) => ({ name, until })).sort((a, b) => (a.name < b.name ? -1 : 1))
+  const all = [...classes].map(([name, until]) => ({ name, until }))
+  // Names of observables are the network's own: they must not fill the board. What many say comes first.
+  const many = (name: string) => (/_(?:quorum|here)$/.test(name) ? 0 : 1)
+  const kept = all.sort((a, b) => many(a.name) - many(b.name) || b.until - a.until).slice(0, classesLimit)
+  return kept.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
+
+/** Hosts that say it of themselves say the same; otherwise the file's content, or the name, must be one. */
+const sameOf = ({ about, sha256, subject }: Voice): string => (about === 'host' ? '' : sha256 || subject)
 
 /** Until when `needed` distinct hosts, who began within one window, go on saying it; nothing where there are fewer. */
 function together(voices: Voice[], needed: number, windowMs: number): number | undefined {

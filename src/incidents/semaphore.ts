@@ -1,56 +1,36 @@
+/**
+ * What a host says to the mesh: state, raised, refreshed and cleared. Its subject is a binary, an observable or the host. Nothing
+ * that came from a peer is trusted to be printable, small or true.
+ */
 import { z } from 'zod'
-import { isSubject, subjectOf } from '#classes'
-import { SLOTS } from '#homeostasis'
-import { ABIS, type Abi } from '#syscalls'
+import { type BinarySemaphore, binarySchema } from './about-binary.ts'
+import { type HostSemaphore, hostSchema } from './about-host.ts'
+import { type ObservableSemaphore, observableSchema, sideOf } from './about-observable.ts'
 import { higher } from './severity.ts'
-import type { Incident } from './types.ts'
 
-export const SEMAPHORE_KIND = 'ph_sequence_anomaly'
-/** Pairs a semaphore names at most; the envelope it travels in has 8 KiB. */
-export const SEMAPHORE_PAIRS = 64
-/** Not more often than this, unless it became worse: the mesh takes 10 semaphores a minute from a host. */
-const refreshMs = 30_000
+export type SemaphoreBody = BinarySemaphore | ObservableSemaphore | HostSemaphore
+export type About = SemaphoreBody['about']
 
-/** What the mesh carries of an incident. Times in ms since the epoch, by the author's clock. */
-export interface SemaphoreBody
-  extends Pick<
-    Incident,
-    'sha256' | 'abi' | 'window' | 'severity' | 'anomalous' | 'maxLfc' | 'pairs' | 'firstSeen' | 'lastSeen'
-  > {
-  kind: typeof SEMAPHORE_KIND
-  /** The binary, as `subjectOf` writes it. */
-  subject: string
-  /** Hashes of the pairs that too few hosts know, under the mesh's secret: 16 hex digits each. */
-  unfamiliar?: string[] | undefined
-}
+/** Not more often than this, unless it became worse: the mesh takes 10 semaphores a minute from a host. ms */
+const refreshMs: Record<About, number> = { binary: 30_000, observable: 300_000, host: 300_000 }
 
-export function toSemaphore(incident: Incident): SemaphoreBody {
-  const { sha256, abi, window, severity, anomalous, maxLfc, firstSeen, lastSeen } = incident
-  const unfamiliar = incident.familiarity?.unfamiliar ?? []
-  return {
-    kind: SEMAPHORE_KIND,
-    subject: subjectOf(incident.binary),
-    sha256,
-    abi,
-    window,
-    severity,
-    anomalous,
-    maxLfc,
-    pairs: incident.pairs.slice(0, SEMAPHORE_PAIRS),
-    firstSeen,
-    lastSeen,
-    ...(unfamiliar.length > 0 ? { unfamiliar: unfamiliar.slice(0, SEMAPHORE_PAIRS) } : {}),
-  }
-}
-
-/** The mesh's key of it: one semaphore a kind and binary. Well under the mesh's 256 bytes. */
-export function semaphoreKey(body: Pick<SemaphoreBody, 'kind' | 'subject' | 'sha256' | 'abi'>): string {
+/** The mesh's key of it: one semaphore a binary, an observable, a kind of trouble. Well under the mesh's 256 bytes. */
+export function semaphoreKey(body: SemaphoreBody): string {
+  if (body.about === 'observable') return `observable/${body.subject}`
+  if (body.about === 'host') return `host/${body.kind}`
   return `${body.kind}/${body.abi}/${body.sha256.slice(0, 16)}/${body.subject}`
 }
 
+/** What two hosts mean the same by; nothing while it is not known (a file whose hash is missing). */
+export function contentOf(body: SemaphoreBody): string | undefined {
+  if (body.about === 'observable') return sideOf(body.kind)
+  if (body.about === 'host') return body.kind
+  return body.sha256 === '' ? undefined : `${body.kind}/${body.sha256}`
+}
+
 /**
- * Whether to publish again: at once when it is new or worse; when it grew, every 30 s; in any case before half its
- * lifetime has gone.
+ * Whether to publish again: at once when it is new or worse; when it changed, every 30 s (observables and hosts: 5 min); in any
+ * case before half its lifetime has gone.
  * @param last what was published last, and when
  */
 export function refreshDue(
@@ -61,47 +41,30 @@ export function refreshDue(
 ): boolean {
   if (!last || higher(body.severity, last.body.severity)) return true
   // What the fleet does not know came after the first word: others look for it.
-  if ((body.unfamiliar?.length ?? 0) > 0 && !last.body.unfamiliar) return true
+  if (unfamiliarOf(body) > 0 && unfamiliarOf(last.body) === 0) return true
   const age = now - last.at
   if (age >= ttlMs / 2) return true
-  return age >= refreshMs && body.anomalous !== last.body.anomalous
+  return age >= refreshMs[body.about] && figureOf(body) !== figureOf(last.body)
 }
 
-const count = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER)
-const time = z.number().int().min(0).max(8.64e15)
-const slot = z
-  .number()
-  .int()
-  .min(0)
-  .max(SLOTS - 1)
+const unfamiliarOf = (body: SemaphoreBody): number =>
+  body.about === 'binary' ? (body.unfamiliar?.length ?? 0) : 0
 
-const schema = z
-  .object({
-    kind: z.literal(SEMAPHORE_KIND),
-    subject: z.string().max(256).refine(isSubject, 'is no printable subject'),
-    sha256: z.string().regex(/^([0-9a-f]{64})?$/),
-    abi: z.enum(ABIS as [Abi, ...Abi[]]),
-    window: z.number().int().min(2).max(9),
-    severity: z.enum(['notice', 'incident', 'severe']),
-    anomalous: count,
-    maxLfc: z.number().int().min(0).max(128),
-    pairs: z
-      .array(z.object({ current: slot, previous: slot, distance: z.number().int().min(1).max(8) }))
-      .max(SEMAPHORE_PAIRS),
-    firstSeen: time,
-    lastSeen: time,
-    unfamiliar: z
-      .array(z.string().regex(/^[0-9a-f]{16}$/))
-      .max(SEMAPHORE_PAIRS)
-      .optional(),
-  })
-  .refine(({ firstSeen, lastSeen }) => firstSeen <= lastSeen, 'lastSeen lies before firstSeen')
-  .refine(
-    ({ pairs, window }) => pairs.every(({ distance }) => distance < window),
-    'a pair reaches beyond the window',
-  )
+function figureOf(body: SemaphoreBody): string | number {
+  if (body.about === 'binary') return body.anomalous
+  return body.about === 'host' ? body.detail : `${body.kind} ${body.value}`
+}
 
-/** What a peer said, if it is a semaphore; else why not. Nothing of it is trusted to be printable, small or true. */
+const schema = z.preprocess(
+  // Before there were others, a semaphore was about a binary and did not say so.
+  (said) => (isObject(said) && said.about === undefined ? { about: 'binary', ...said } : said),
+  z.discriminatedUnion('about', [binarySchema, observableSchema, hostSchema]),
+)
+
+const isObject = (said: unknown): said is Record<string, unknown> =>
+  typeof said === 'object' && said !== null && !Array.isArray(said)
+
+/** What a peer said, if it is a semaphore; else why not. */
 export function readSemaphore(
   said: unknown,
 ): { ok: true; body: SemaphoreBody } | { ok: false; reason: string } {

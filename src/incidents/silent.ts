@@ -12,10 +12,9 @@ export interface Missed {
 
 /** As long as it stays silent, it stands: `expires` is a day from now. The subject is the host. */
 export function silentWarning({ name, peer, lastHeard }: Missed, now: number): Warning {
-  const nothing = { sha256: '', abi: 'x86-64', window: 2, anomalous: 0, maxLfc: 0, pairs: [] } as const
   return {
-    ...{ host: name, peer, kind: SILENT_KIND, subject: name, severity: 'notice', state: 'standing' },
-    ...{ raised: lastHeard > 0 ? lastHeard : now, expires: now + 86_400_000, corroborated: 0 },
-    ...{ ...nothing, pairs: [] },
+    ...{ host: name, peer, about: 'host', kind: SILENT_KIND, subject: name, severity: 'notice' },
+    ...{ raised: lastHeard > 0 ? lastHeard : now, expires: now + 86_400_000 },
+    ...{ state: 'standing', corroborated: 0, corroboratedBy: [], detail: 'it is not heard any more' },
   }
 }

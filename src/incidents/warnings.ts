@@ -1,4 +1,7 @@
-import { readSemaphore, type SemaphoreBody } from './semaphore.ts'
+import type { BinarySemaphore } from './about-binary.ts'
+import type { HostSemaphore } from './about-host.ts'
+import type { ObservableSemaphore } from './about-observable.ts'
+import { type About, contentOf, readSemaphore, type SemaphoreBody } from './semaphore.ts'
 import { higher } from './severity.ts'
 import type { Severity } from './types.ts'
 
@@ -16,17 +19,27 @@ export interface SemaphoreRecord {
 
 export type WarningState = 'standing' | 'acknowledged' | 'cleared' | 'expired'
 
-/** A semaphore of another host. Times in ms since the epoch. */
-export interface Warning extends Omit<SemaphoreBody, 'kind' | 'firstSeen' | 'lastSeen'> {
+/** A semaphore of another host. What it holds besides depends on what it is about. Times in ms since the epoch. */
+export interface Warning
+  extends Partial<Pick<BinarySemaphore, 'sha256' | 'abi' | 'window' | 'anomalous' | 'maxLfc' | 'pairs'>>,
+    Partial<Pick<ObservableSemaphore, 'value' | 'expected' | 'sigmas'>>,
+    Partial<Pick<HostSemaphore, 'detail'>> {
   host: string
   peer: string
+  about: About
   kind: string
+  subject: string
+  severity: Severity
+  /** Since when, by its host's clock. */
+  since?: number
   /** When it reached this host first, by this host's clock. */
   raised: number
   expires: number
   state: WarningState
-  /** How many other hosts have a semaphore of this kind on the same file content standing now. */
+  /** How many other hosts say it now: of the same file content, of the same observable and direction, of themselves. */
   corroborated: number
+  /** Who they are, by the names of their certificates; some of them where they are many. */
+  corroboratedBy: string[]
 }
 
 export type Applied =
@@ -59,7 +72,7 @@ export function warningFrom(
   if (!read.ok) return read
   return {
     ok: true,
-    warning: warningOf({ record, body: read.body, raised: record.received, state: 'standing' }, 0),
+    warning: warningOf({ record, body: read.body, raised: record.received, state: 'standing' }),
   }
 }
 
@@ -179,7 +192,7 @@ export class WarningBook {
     return [...this.#peers.values()]
       .flatMap((held) => [...held.values()])
       .filter(({ record, state }) => record.expires > now && state === 'standing')
-      .map((one) => warningOf(one, 0))
+      .map((one) => warningOf(one))
   }
 
   /** Newest first. */
@@ -189,7 +202,7 @@ export class WarningBook {
       .filter(([peer]) => peer !== this.#own)
       .flatMap(([, held]) => [...held.values()])
       .filter(({ record, state }) => record.expires > now && state !== 'cleared')
-      .map((one) => warningOf(one, othersThan(one, support.get(contentOf(one.body)))))
+      .map((one) => warningOf(one, othersThan(one, support.get(contentOf(one.body) ?? ''))))
       .sort((a, b) => b.raised - a.raised)
   }
 
@@ -213,18 +226,18 @@ export class WarningBook {
   }
 
   #warning(held: Held, now: number): Warning {
-    return warningOf(held, othersThan(held, this.#support(now).get(contentOf(held.body))))
+    return warningOf(held, othersThan(held, this.#support(now).get(contentOf(held.body) ?? '')))
   }
 
   /** For each kind and content, who has a semaphore on it now. Hosts, not semaphores: one host is one voice. */
-  #support(now: number): Map<string, Set<string>> {
-    const support = new Map<string, Set<string>>()
+  #support(now: number): Support {
+    const support: Support = new Map()
     for (const [peer, held] of this.#peers)
       for (const { body, record } of held.values()) {
-        if (body.sha256 === '' || record.expires <= now) continue
         const content = contentOf(body)
-        const peers = support.get(content) ?? new Set()
-        support.set(content, peers.add(peer))
+        if (content === undefined || record.expires <= now) continue
+        const peers = support.get(content) ?? new Map<string, string>()
+        support.set(content, peers.set(peer, record.name))
       }
     return support
   }
@@ -257,30 +270,26 @@ export class WarningBook {
   }
 }
 
-const contentOf = ({ kind, sha256 }: SemaphoreBody): string => `${kind}/${sha256}`
+/** By content: PeerId and name of every host that says it. */
+type Support = Map<string, Map<string, string>>
 
-function othersThan({ record }: Held, peers: Set<string> | undefined): number {
-  if (!peers) return 0
-  return peers.size - (peers.has(record.peer) ? 1 : 0)
+const namesMost = 16
+
+function othersThan({ record }: Held, peers: Map<string, string> | undefined): string[] {
+  return [...(peers ?? [])].filter(([peer]) => peer !== record.peer).map(([, name]) => name)
 }
 
-function warningOf({ record, body, raised, state }: Held, corroborated: number): Warning {
-  const { kind, subject, sha256, abi, window, severity, anomalous, maxLfc, pairs } = body
+function warningOf({ record, body, raised, state }: Held, others: readonly string[] = []): Warning {
+  const { firstSeen, lastSeen: _, ...said } = body
   return {
     host: record.name,
     peer: record.peer,
-    kind,
-    subject,
-    sha256,
-    abi,
-    window,
-    severity,
-    anomalous,
-    maxLfc,
-    pairs,
+    ...said,
+    since: firstSeen,
     raised,
     expires: record.expires,
     state,
-    corroborated,
+    corroborated: others.length,
+    corroboratedBy: [...others].sort().slice(0, namesMost),
   }
 }

@@ -136,6 +136,7 @@ export class Directory {
       state: this.state(entry, now),
       lastHeard: entry.lastHeard,
       certificateExpires: entry.certificate.notAfter,
+      certificateSince: entry.certificate.notBefore,
       version: entry.version,
       skewMs: entry.skewMs,
       connected,

@@ -35,6 +35,8 @@ export interface Member {
   state: MemberState
   lastHeard: number
   certificateExpires: number
+  /** When the certificate it shows now began. */
+  certificateSince: number
   version: string
   skewMs: number
   connected: boolean

@@ -10,6 +10,7 @@ import { because, MeshError } from './errors.ts'
 import { checkAddresses, createEnrolHost, dial, onMemory, startHost } from './host.ts'
 import { applicant, forgetApplicant, keepApplicant, refuseSecond, writeIdentity } from './identity.ts'
 import { checkName } from './init.ts'
+import type { Mesh } from './interface.ts'
 import { newSigner, peerOf, type Signer } from './keys.ts'
 import { limits, protocols, type Timing } from './limits.ts'
 import { memoryStore } from './memory-store.ts'
@@ -28,7 +29,11 @@ export interface JoinOptions {
   keyValue?: KeyValue
   version?: string
   timing?: Partial<Timing>
+  /** Opens the mesh for good, where the caller goes on with it; without it the mesh is open for the greeting alone. */
+  open?: () => Promise<Opened>
 }
+
+type Opened = Pick<Mesh, 'status' | 'members'>
 
 export interface Joined {
   id: string
@@ -74,7 +79,8 @@ export async function joinMesh(options: JoinOptions): Promise<Joined> {
     members: welcome.members,
   })
   forgetApplicant(options.folder)
-  const members = await greeted(options, now)
+  const members =
+    options.open === undefined ? await greetedOnce(options, now) : await greeted(await options.open())
   return { id: hex(meshIdOf(token.root)), peer: certificate.peer, name: certificate.name, members }
 }
 
@@ -166,7 +172,22 @@ function check(welcome: enrol.Welcome, token: Token, node: Signer, now: number) 
 }
 
 /** `dial` succeeding proves nothing: the join has ended when a member has said welcome. */
-async function greeted(options: JoinOptions, now: () => number): Promise<number> {
+async function greeted(mesh: Opened): Promise<number> {
+  const until = performance.now() + greetMs
+  while (mesh.status().connected === 0) {
+    if (performance.now() > until) {
+      const tried = mesh.members().flatMap((member) => member.addresses)
+      throw new MeshError(
+        'unreachable',
+        `this host is enrolled, but no member greeted it at ${tried.join(', ')}: a firewall, or none is running; lymph up goes on trying`,
+      )
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return mesh.status().members
+}
+
+async function greetedOnce(options: JoinOptions, now: () => number): Promise<number> {
   const { folder, timing } = options
   const node = await openNode({
     folder,
@@ -179,18 +200,7 @@ async function greeted(options: JoinOptions, now: () => number): Promise<number>
     timing: { ...timing, backoffMin: 200, backoffRecent: 1000, backoffMax: 1000, dialTick: 50 },
   })
   try {
-    const until = performance.now() + greetMs
-    while (node.status().connected === 0) {
-      if (performance.now() > until) {
-        const tried = node.members().flatMap((member) => member.addresses)
-        throw new MeshError(
-          'unreachable',
-          `this host is enrolled, but no member greeted it at ${tried.join(', ')}: a firewall, or none is running; lymph up goes on trying`,
-        )
-      }
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-    return node.status().members
+    return await greeted(node)
   } finally {
     await node.stop()
   }

@@ -94,8 +94,8 @@ export class Reach {
 
   /** Relays this host has a slot at. */
   get relays(): string[] {
-    const { relay } = this.#options
-    return this.#options.peers().filter((peer) => relay?.has(peer))
+    const { relay, peers } = this.#options
+    return relay === undefined ? [] : peers().filter((peer) => relay.has(peer))
   }
 
   /** What this host tells of where it is: nothing that leads nowhere. */

@@ -26,6 +26,8 @@ export interface SensorSettings {
   defaultDelayUnitMs: number
   /** Units of processes are told of, for the judgement. Absent: not. */
   judge?: boolean
+  /** Paths of programs of which each script has a profile of its own; at most 64. Absent: none. */
+  interpreters?: string[]
 }
 
 /** Counters of one profile. Numbers are exact at the time of reading. */
@@ -47,7 +49,10 @@ export interface ProfileCounters {
 
 /** The executable a profile is of. Device and inode as the kernel has them; `inode` in decimal. */
 export interface Executable {
+  /** What the profile is of; of a script `INTERPRETER:SCRIPT`, two paths. */
   path: string
+  /** Of a script: the path of the file that runs it. */
+  interpreter?: string
   abi: Abi
   device: number
   inode: string
@@ -123,6 +128,8 @@ export interface UnitTold {
   started: string | undefined
   /** The first of its process image; else it goes on from a unit that was full. */
   first: boolean
+  /** And its image began by exec: before its calls there was none. */
+  fresh: boolean
   /** False: something of it was lost; its numbers are a lower bound. */
   whole: boolean
 }

@@ -11,6 +11,8 @@ export interface ProfileRecordKey {
 /** The executable as the sensor knows it; the store keeps it as it is. */
 export interface ExecutableRecord {
   path: string
+  /** Of a script: the file that runs it. */
+  interpreter?: string
   abi: string
   device: number
   inode: string

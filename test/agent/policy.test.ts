@@ -91,8 +91,8 @@ promises:
       ],
       ['variables: { a: $(b), b: $(a) }\n', 'default.yaml:1:17: variables in a circle: a -> b -> a'],
       [
-        'promises:\n  - commands: { argv: [/bin/ls, $(hots)] }\n',
-        'default.yaml:2:33: unknown variable $(hots), did you mean $(host)?',
+        'promises:\n  - commands: { argv: [/bin/ls, $(hosts)] }\n',
+        'default.yaml:2:33: unknown variable $(hosts), did you mean $(host)?',
       ],
       [
         'promises:\n  - commands: { argv: [ls] }\n',
@@ -117,7 +117,7 @@ promises:
       ],
       [
         'filters:\n  a: { owner: x, result: owner.tty }\npromises: []\n',
-        'default.yaml:2:26: tty is no criterion of this filter, which has owner',
+        'default.yaml:2:32: tty is no criterion of this filter, which has owner',
       ],
       ['a: [\n', /^default\.yaml:2:1: it is not YAML: /.source],
     ]

@@ -144,25 +144,36 @@ function promiseOf({ folds: [fold], attack }: Split, window: number) {
 const POISONED = ['CERT sendmail', 'FHIDS FTP', 'lpr_unm 10 %', 'ps', 'synthetic sendmail', 'xlock']
 const DRAWS = 5
 
+interface Areas {
+  lfc9: number
+  j9: number
+}
+
 /** Two attack processes (one of xlock's two) learned as normal, drawn five times: mean AUC on the others. */
 async function poison() {
-  const rows: Record<string, { lfc9: number; j9: number; each: number[] }> = {}
-  say('\npoisoned learning, mean AUC on the other attacks: LFC -> J')
+  const rows: Record<string, { lfc9: number; j9: number; each: number[]; first: Areas }> = {}
+  say('\npoisoned learning, AUC on the other attacks, LFC -> J: the first two; mean of five draws')
   for (const set of POISONED) {
     const split = await sets[set]!()
     const areas = { lfc9: [] as number[], j9: [] as number[] }
-    for (const drawn of draws(split.attack.length)) {
+    // The first two processes of the set (one of xlock's), then draws.
+    const chosen = [new Set(split.attack.length === 2 ? [0] : [0, 1]), ...draws(split.attack.length)]
+    for (const drawn of chosen) {
       const attack = split.attack.filter((_, i) => !drawn.has(i))
       const learnt = split.attack.filter((_, i) => drawn.has(i))
       for (const name of ['lfc9', 'j9'] as const)
         areas[name].push(areaOf(scored(detectors[name]!, split, attack, learnt)))
     }
+    const drawn = { lfc9: areas.lfc9.slice(1), j9: areas.j9.slice(1) }
+    const first = { lfc9: to(3, areas.lfc9[0]!), j9: to(3, areas.j9[0]!) }
     rows[set] = {
-      lfc9: to(3, mean(areas.lfc9)),
-      j9: to(3, mean(areas.j9)),
-      each: areas.j9.map((area) => to(3, area)),
+      lfc9: to(3, mean(drawn.lfc9)),
+      j9: to(3, mean(drawn.j9)),
+      each: drawn.j9.map((area) => to(3, area)),
+      first,
     }
-    say(`${set.padEnd(20)}${rows[set].lfc9.toFixed(3)} -> ${rows[set].j9.toFixed(3)}`)
+    const text = (of: Areas) => `${of.lfc9.toFixed(3)} -> ${of.j9.toFixed(3)}`
+    say(`${set.padEnd(20)}${text(first)}; ${text(rows[set])}`)
   }
   return rows
 }

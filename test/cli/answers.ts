@@ -83,9 +83,27 @@ export const incident: IncidentLine = {
   state: 'open',
 }
 
+export const judgedIncident: IncidentLine = {
+  ...incident,
+  id: 'i10',
+  bits: 17.2,
+  level: 'severe',
+  parts: [
+    { part: 'r', bits: 9.2 },
+    { part: 'edge', bits: 8 },
+  ],
+  windows: [{ part: 'r', call: 12, calls: ['open', 'read'] }],
+  edge: { parent: '/usr/bin/less', started: '/bin/nc' },
+  m: 300,
+  q: 0.01,
+  units: 1,
+  ordinals: [400],
+}
+
 export const warning: WarningLine = {
   host: 'web-2',
   peer: '12D3KooWabc',
+  about: 'binary',
   kind: 'ph_sequence_anomaly',
   subject: '/usr/bin/less',
   sha256: incident.sha256,
@@ -99,4 +117,5 @@ export const warning: WarningLine = {
   expires: incident.lastSeen,
   state: 'standing',
   corroborated: 0,
+  corroboratedBy: [],
 }

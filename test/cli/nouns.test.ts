@@ -1,7 +1,7 @@
 /** Each noun against a daemon that answers as documented: tables for people, JSON for programs. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { incident, processes, profiles, status, warning } from './answers.ts'
+import { incident, judgedIncident, processes, profiles, status, warning } from './answers.ts'
 import { fakeDaemon, lymph, Raw, Stream } from './lymph.ts'
 
 const rows = (text: string) =>
@@ -100,6 +100,7 @@ test('incidents by name', async () => {
   await using daemon = await fakeDaemon({
     'GET /incidents': [incident, { ...incident, id: 'i8', state: 'resolved' }],
     'GET /incidents/i7': incident,
+    'GET /incidents/i10': judgedIncident,
     'POST /incidents/i7/resolve': () => {
       resolved.push('i7')
       return { ...incident, state: 'resolved' }
@@ -113,11 +114,15 @@ test('incidents by name', async () => {
   assert.equal(JSON.parse((await lymph(['incident', 'list', '--json', ...at])).out).length, 2)
   const open = rows((await lymph(['incident', 'list', '--open', ...at])).out)
   assert.equal(open.length, 2)
-  assert.deepEqual(open[1]?.slice(0, 6), ['i7', 'incident', 'open', '12', '9', '-'])
+  assert.deepEqual(open[1]?.slice(0, 6), ['i7', 'incident', 'open', '12', '9', '4'])
   const shown = await lymph(['incident', 'show', 'i7', ...at])
   assert.match(shown.out, /^ {2}execve after open \(1\) read \(2,4\)$/m)
   assert.match(shown.out, /^ {2}socket after \(start\) \(3\)$/m)
   assert.match(shown.out, /^binary +\/usr\/bin\/less$/m)
+  const judged = await lymph(['incident', 'show', 'i10', ...at])
+  assert.match(judged.out, /^surprise +17\.2 bits: R 9\.2, edge \(m 300, q 0\.01\)$/m)
+  assert.match(judged.out, /^started first +\/bin\/nc by \/usr\/bin\/less$/m)
+  assert.match(judged.out, /^ {2}R at call 12: open read$/m)
   assert.equal((await lymph(['incident', 'resolve', 'i7', ...at])).out, 'i7 resolved\n')
   assert.deepEqual(resolved, ['i7'])
   const none = await lymph(['incident', 'show', 'i9', ...at])

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { decodeQuestion, encodeAskAnswer, questionHash } from '#fleet'
+import { decodeProfile, pairCode, tableInForce } from '#homeostasis'
 import type { Incident } from '#incidents'
 import { ASK_PURPOSE } from '../../src/daemon/fleet/answering.ts'
 import type { Host } from '../../src/daemon/host.ts'
+import { FakeSensor } from './fake-sensor.ts'
 import { fleetOf, nginx, sha256, type Triple, until, usual } from './fleet-hosts.ts'
 
 const names = ['asker', ...Array.from({ length: 9 }, (_, n) => `peer-${n}`)]
@@ -126,5 +128,43 @@ describe('asking before paging', { concurrency: false }, () => {
       asker.incidents.resolve(id)
     }
     assert.ok(answerer.gauge().busy > 0)
+  })
+})
+
+describe('with fleet.familiar: learn', { concurrency: false }, () => {
+  const ends: (() => void | Promise<void>)[] = []
+  after(async () => {
+    for (const end of ends.reverse()) await end()
+  })
+
+  it('what the fleet knows becomes normal here, and is marked: nobody is told that this host knows it', async () => {
+    const sensor = new FakeSensor()
+    const hosts = await fleetOf(
+      { after: (end) => ends.push(end) },
+      names,
+      (name) => ({
+        pairs: name === 'asker' ? usual : [...usual, ...elsewhere],
+        familiar: 'learn',
+      }),
+      { aheadMs: 0 },
+      (name) => (name === 'asker' ? sensor : undefined),
+    )
+    const asker = hosts[0] as Host
+    sensor.appear(1, nginx, sha256)
+    await asker.detector?.idle()
+    sensor.tick()
+    await asker.detector?.idle()
+    const anomaly = { pid: 9, current: 20, previous: [3, 4, 0, 0, 0], missing: 0b00011, lfc: 2, maxLfc: 2 }
+    const { id } = asker.incidents.observe(anomaly, { binary: nginx, sha256, abi: 'x86-64', window: 6 })
+    const asked = await asker.fleet.asking.askAbout(id)
+    assert.equal(asked.verdict, 'familiar')
+    assert.deepEqual(asker.fleet.asking.told(asker.incidents.open()), [], 'the mesh is not told')
+    const found = await asker.fleet.own.find({ binary: nginx })
+    const record = decodeProfile(found?.file as Uint8Array)
+    for (const [current, previous, distance] of elsewhere) {
+      assert.ok(tableInForce(record).has(current, previous, distance))
+      assert.equal(record.support?.get(pairCode(current, previous, distance))?.borrowed, true)
+    }
+    assert.equal(record.support?.get(pairCode(...(usual[0] as Triple))), undefined)
   })
 })

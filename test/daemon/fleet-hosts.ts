@@ -8,9 +8,10 @@ import {
   pairCode,
   rowsOf,
 } from '#homeostasis'
+import type { Abi } from '#syscalls'
 import { readConfig } from '../../src/daemon/config.ts'
 import { Host } from '../../src/daemon/host.ts'
-import { scratch } from './fake-sensor.ts'
+import { type FakeSensor, scratch } from './fake-sensor.ts'
 
 export const nginx = '/usr/sbin/nginx'
 export const sha256 = 'ab'.repeat(32)
@@ -24,16 +25,21 @@ export interface Shape {
   binary?: string
   pairs: Triple[]
   window?: number
+  abi?: Abi
   normal?: boolean
   /** How long ago learning began. */
   age?: number
   support?: PairSupport
+  /** The config says that nothing is told of it. */
+  hidden?: boolean
+  familiar?: 'tell' | 'quiet' | 'learn'
 }
 
 export function profileFile({
   binary = nginx,
   pairs,
   window = 6,
+  abi = 'x86-64',
   normal = true,
   age = 3 * day,
   support,
@@ -42,7 +48,7 @@ export function profileFile({
   for (const [current, previous, distance] of pairs) table.add(current, previous, distance)
   const now = Date.now()
   const record: ProfileRecord = {
-    key: { binary, abi: 'x86-64', window, sha256 },
+    key: { binary, abi, window, sha256 },
     empty: 'symbol',
     tables: {
       calls: 100_000,
@@ -72,6 +78,8 @@ export async function fleetOf(
   t: Test,
   names: string[],
   shape: (name: string) => Shape | undefined,
+  clock: { aheadMs: number } = { aheadMs: 0 },
+  sensorOf: (name: string) => FakeSensor | undefined = () => undefined,
 ): Promise<Host[]> {
   const hosts: Host[] = []
   t.after(async () => {
@@ -80,10 +88,19 @@ export async function fleetOf(
   for (const name of names) {
     const host = await Host.open({
       state: join(scratch(t as never), name),
-      config: { ...readConfig(), environment: { ...readConfig().environment, enabled: false } },
+      config: {
+        ...readConfig(),
+        environment: { ...readConfig().environment, enabled: false },
+        fleet: {
+          adopt: 'ask',
+          familiar: shape(name)?.familiar ?? 'tell',
+          private: shape(name)?.hidden ? [nginx] : [],
+        },
+      },
       name,
       listen: ['/ip4/127.0.0.1/tcp/0'],
-      sensor: undefined,
+      sensor: sensorOf(name),
+      now: () => Date.now() + clock.aheadMs,
       messages: { level: 4, say: () => {}, close: () => {} },
       managers: [],
     })
@@ -99,9 +116,10 @@ export async function fleetOf(
     ),
   )
   for (const host of hosts) await host.fleet.keepHouse()
-  const told = hosts.filter(({ name }) => shape(name)).length
+  const tells = (name: string) => shape(name) !== undefined && !shape(name)?.hidden
+  const told = hosts.filter(({ name }) => tells(name)).length
   await until('all have told one another', () =>
-    hosts.every(({ mesh, name }) => [...mesh.digests.all()].length >= told - (shape(name) ? 1 : 0)),
+    hosts.every(({ mesh, name }) => [...mesh.digests.all()].length >= told - (tells(name) ? 1 : 0)),
   )
   return hosts
 }

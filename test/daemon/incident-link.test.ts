@@ -31,7 +31,13 @@ function linked() {
   const tolerances = new Tolerances()
   const classes = new ClassBoard()
   const link = new IncidentLink({
-    ...{ quietMs: 10 * minute, saved: new MemoryRepository(), classes, now: () => state.now },
+    ...{
+      agentRuns: false,
+      quietMs: 10 * minute,
+      saved: new MemoryRepository(),
+      classes,
+      now: () => state.now,
+    },
     messages: { level: 3, say: (_level, line) => void said.push(line), close: () => {} },
     publish: (open) => Promise.resolve(void published.push(open.length)),
     onChange: () => {},

@@ -111,7 +111,7 @@ test('the old profile is kept until the new one stands, and then both are compar
   )
   sensor.tick()
   await host.detector?.idle()
-  await keepHouse(5000)
+  await keepHouse(15_000)
   // 1 2 3 4 are the same; the last call and its 5 pairs are not.
   assert.deepEqual(
     { ...host.fleet.upgrades.list()[0]?.compared, at: 0 },

@@ -94,7 +94,7 @@ test('from sketches: distances with their error, and of this host the pairs that
   assert.deepEqual(estimated.hosts, exact.hosts)
   for (const one of ['me', 'b', 'c'])
     for (const other of ['me', 'b', 'c']) {
-      const error = estimated.error?.[one]?.[other] as number
+      const error = estimated.error as number
       const off = Math.abs(
         (estimated.distance[one]?.[other] as number) - (exact.distance[one]?.[other] as number),
       )

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import {
+  type BinarySemaphore,
   IncidentBook,
   networkClasses,
   quorumRules,
   readSemaphore,
   refreshDue,
-  type SemaphoreBody,
   type SemaphoreRecord,
   semaphoreKey,
   silentWarning,
@@ -16,7 +16,8 @@ import {
   warningFrom,
 } from '#incidents'
 
-const body: SemaphoreBody = {
+const body: BinarySemaphore = {
+  about: 'binary',
   kind: 'ph_sequence_anomaly',
   subject: '/usr/bin/less',
   sha256: 'a'.repeat(64),
@@ -30,7 +31,7 @@ const body: SemaphoreBody = {
   lastSeen: 20,
 }
 
-function record(peer: string, more: Partial<SemaphoreBody> = {}, key = 'k'): SemaphoreRecord {
+function record(peer: string, more: Partial<BinarySemaphore> = {}, key = 'k'): SemaphoreRecord {
   return {
     key,
     peer,

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import { multiaddr } from '@multiformats/multiaddr'
+import { createMeshHost, dial, startHost } from '../../src/mesh/host.ts'
+import { newSigner } from '../../src/mesh/keys.ts'
+import { Relay, through } from '../../src/mesh/relay.ts'
 import { type Fleet, fleet, type Host, keysOf, until } from './support.ts'
 
 const timing = { reach: 50, reachAgain: 60_000 }
@@ -118,6 +121,33 @@ test('who is not admitted gets neither a slot nor a connection; a host that is n
     assert.ok((c.node.status().refused['relay-refused'] ?? 0) >= 2)
     assert.equal(c.node.status().gauges.relaySlots, slots)
   } finally {
+    await hosts.end()
+  }
+})
+
+test('a stranger with the key of the ring gets no slot, and no connection through a relay', async () => {
+  const { hosts, b, c } = await three()
+  const relay = new Relay({
+    ...{ now: Date.now, admitted: () => true, denied: () => false, serves: () => false },
+    ...{ count: () => undefined, lost: () => undefined },
+  })
+  const { meshId, ring } = c.node.identity
+  const host = await createMeshHost(
+    { key: newSigner(), meshId, listen: [], memory: false, ring: () => ring, relay },
+    { score: () => 0, seen: 60_000 },
+  )
+  try {
+    await until('both have a slot', () => (c.node.status().gauges.relaySlots ?? 0) === 2)
+    await startHost(host, [])
+    const { addresses } = c.node.status()
+    await dial(host, c.node.identity.peer, addresses, 5000)
+    await assert.rejects(relay.reserve(c.node.identity.peer), /PERMISSION_DENIED/)
+    const detour = through(c.node.identity.peer, addresses)
+    await assert.rejects(dial(host, b.node.identity.peer, detour, 3000), /PERMISSION_DENIED/)
+    assert.equal(c.node.status().refused['relay-refused'], 2)
+    assert.equal(c.node.status().gauges.relaySlots, 2)
+  } finally {
+    await host.stop()
     await hosts.end()
   }
 })

@@ -8,7 +8,16 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { Judgement, measureReport, measureUnit, SlotTable, Supports, UNIT_CALLS } from '#homeostasis'
+import {
+  EMPTY,
+  Judgement,
+  measureReport,
+  measureUnit,
+  SlotTable,
+  SupportCounter,
+  Supports,
+  UNIT_CALLS,
+} from '#homeostasis'
 import { type SensorEvent, unpackWindows } from '#sensor'
 import { KernelSensor } from '#sensor/kernel'
 import { callNumber } from '#syscalls'
@@ -21,6 +30,9 @@ const archive = join(data, 'traces/fhids/FHIDS-open.tar.gz')
 const folder = skip ? '' : scratch()
 after(() => folder && rmSync(folder, { recursive: true, force: true }))
 
+/** Room for all that the rest of the host does meanwhile: what is lost would be no fault. */
+const sizes = { profiles: 1024, rows: 16_384, units: 8192, ringBytes: 1 << 24, unitRingBytes: 1 << 26 }
+
 type Unit = Extract<SensorEvent, { type: 'unit' }>
 
 /** The units of one program, as the kernel tells of them and as they were played, each judged by its own judgement. */
@@ -28,6 +40,9 @@ class Both {
   readonly told: Judgement
   readonly played: Judgement
   readonly table = new SlotTable(1)
+  /** Processes by pair, as units tell of them and as the calls do. */
+  readonly toldBy = new SupportCounter()
+  readonly playedBy = new SupportCounter()
   readonly #events: SensorEvent[] = []
   readonly #sensor: KernelSensor
   readonly #player: Player
@@ -89,12 +104,35 @@ class Both {
     })
     const { n, r, s } = measureUnit(this.played.supports, part)
     assert.deepEqual({ n: measured.score.n, r: measured.score.r, s: measured.score.s }, { n, r, s })
+    const { window } = this.told.supports
+    const process = this.toldBy.begin()
+    for (const run of measured.runs) this.toldBy.run(process, run, window)
+    assert.equal(unit.fresh, first)
+    if (unit.fresh) this.toldBy.start(process, Uint16Array.from(unit.head), window)
+    const same = this.playedBy.begin()
+    const previous = new Uint16Array(8).fill(first ? EMPTY : 0)
+    for (const [at, call] of part.entries()) {
+      // A unit that goes on does not tell of pairs with calls before it.
+      const reach = first ? window : Math.min(window, at + 1)
+      this.playedBy.window(same, call, previous, reach, 'symbol')
+      previous.copyWithin(1, 0, 7)
+      previous[0] = call
+    }
     return measured
+  }
+
+  /** Distance 8 is in no 8-gram: it is known of the windows alone that were told. */
+  compareSupport(): void {
+    const [told, played] = [this.toldBy, this.playedBy].map((counter) =>
+      [...counter.support()].filter(([code]) => code % 8 < 7).sort(([a], [b]) => a - b),
+    )
+    assert.ok(told!.length > 20)
+    assert.deepEqual(told, played)
   }
 }
 
 async function watching(window: number): Promise<KernelSensor> {
-  const sensor = new KernelSensor({ sizes: { profiles: 128, rows: 8192 }, tickMs: 50 })
+  const sensor = new KernelSensor({ sizes, tickMs: 50 })
   await sensor.start({ ...settings, window, judge: true }, [])
   return sensor
 }
@@ -135,6 +173,7 @@ describe('one judgement', { skip }, () => {
         assert.ok(both.told.calibration)
         for (let seed = 30; seed <= 34; seed++) await both.run(name, invented(seed, 9000, 0.05))
         assert.equal(sensor.totals().unitRecordsLost, 0)
+        both.compareSupport()
       } finally {
         await sensor.stop()
       }
@@ -172,6 +211,7 @@ describe('one judgement', { skip }, () => {
         both.played.settle()
         assert.ok(both.told.calibration)
         for (const trace of [...traces('normal', 7), ...traces('attack', 12)]) await both.run(name, trace)
+        both.compareSupport()
         console.log(
           `# window ${window}: ${both.told.units} units alike, slots ${JSON.stringify(both.table.gauge())}`,
         )
@@ -186,7 +226,7 @@ describe('pH beside the judgement', { skip }, () => {
     const player = new Player(folder)
     const name = 'same'
     const run = async (judge: boolean) => {
-      const sensor = new KernelSensor({ sizes: { profiles: 128, rows: 8192 }, tickMs: 50 })
+      const sensor = new KernelSensor({ sizes, tickMs: 50 })
       const events: SensorEvent[] = []
       sensor.onEvent((event) => events.push(event))
       await sensor.start({ ...settings, judge }, [])

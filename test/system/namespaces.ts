@@ -72,6 +72,7 @@ export class Lab {
 
   /** Starts `lymph up` in the host's namespace; resolves when it says that it is ready. */
   async up(host: LabHost, ...more: string[]): Promise<void> {
+    host.said.length = 0
     const listen = `/ip4/${host.address}/tcp/7946`
     const args = [lymph, '--state', host.state, 'up', '--host', host.name, '--listen', listen, ...more]
     const child = spawn('ip', ['netns', 'exec', host.namespace, process.execPath, ...args])
@@ -150,6 +151,13 @@ export class Lab {
     host.address = inside
   }
 
+  /** The host has another address from now on, and not the one it had. */
+  move(host: LabHost, to: string): void {
+    this.#in(host.namespace, 'ip', 'address', 'del', `${host.address}/24`, 'dev', 'eth0')
+    this.#in(host.namespace, 'ip', 'address', 'add', `${to}/24`, 'dev', 'eth0')
+    host.address = to
+  }
+
   /** What a command run in the host's namespace prints. */
   inside(host: LabHost, ...command: string[]): string {
     return execFileSync('ip', ['netns', 'exec', host.namespace, ...command], { encoding: 'utf8' })
@@ -159,20 +167,20 @@ export class Lab {
     this.#in(this.#switch, 'ip', 'link', 'set', host.port, state)
   }
 
+  /** Ends what runs on the host. */
+  async down({ up }: LabHost): Promise<void> {
+    if (up === undefined || up.exitCode !== null || up.signalCode !== null) return
+    up.removeAllListeners('exit')
+    const late = setTimeout(() => up.kill('SIGKILL'), 10_000)
+    const ended = new Promise((resolve) => up.once('exit', resolve))
+    up.kill('SIGINT')
+    await ended
+    clearTimeout(late)
+  }
+
   async end(): Promise<void> {
     for (const child of this.#followers) child.kill('SIGTERM')
-    await Promise.all(
-      this.hosts.map(async ({ up }) => {
-        if (up === undefined || up.exitCode !== null || up.signalCode !== null) return
-        const gone = new Promise((resolve) => up.once('exit', resolve))
-        up.removeAllListeners('exit')
-        const late = setTimeout(() => up.kill('SIGKILL'), 10_000)
-        const ended = new Promise((resolve) => up.once('exit', resolve))
-        up.kill('SIGINT')
-        await Promise.race([gone, ended])
-        clearTimeout(late)
-      }),
-    )
+    await Promise.all(this.hosts.map((host) => this.down(host)))
     this.#clear()
   }
 

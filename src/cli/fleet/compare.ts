@@ -56,9 +56,7 @@ function told(comparison: Compared, abi: Abi | undefined, own: string | undefine
   const shown = names.slice(0, mostColumns)
   const cell = (name: string, other: string): string => {
     const value = distance[name]?.[other]
-    if (name === other || value === undefined) return '-'
-    const about = error?.[name]?.[other]
-    return about === undefined ? value.toFixed(3) : `${value.toFixed(3)}±${about.toFixed(3)}`
+    return name === other || value === undefined ? '-' : value.toFixed(3)
   }
   const columns: Column<Compared['hosts'][number]>[] = [
     { head: 'HOST', cell: (h) => h.name },
@@ -75,10 +73,13 @@ function told(comparison: Compared, abi: Abi | undefined, own: string | undefine
   if (names.length > shown.length)
     lines.push(`distances to ${plural(names.length - shown.length, 'more host')}: --json has them`)
   if (!exact)
-    lines.push('from sketches: distances ± one standard error; --exact fetches and verifies the profiles')
+    lines.push(
+      `from sketches: the standard error of a distance is ${(error ?? 0).toFixed(3)} at most; --exact fetches and verifies the profiles`,
+    )
   const sentence = own && differsText(comparison, own)
   if (sentence) lines.push('', sentence)
-  for (const name of names) lines.push(...hostLines(comparison, name, abi))
+  if (names.length === 1) lines.push('', 'no other host has a profile of it that can be compared')
+  else for (const name of names) lines.push(...hostLines(comparison, name, abi))
   for (const { name, reason } of comparison.refused ?? [])
     lines.push('', `left out: ${plain(name)}: ${plain(reason)}`)
   return lines

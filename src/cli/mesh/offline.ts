@@ -3,7 +3,6 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
 import { CommandError, reasonOf } from '../errors.ts'
-import { inState } from '../saved.ts'
 
 export interface Founded {
   id: string
@@ -18,6 +17,10 @@ export interface Joined extends Founded {
 
 /** No invite is longer; what is longer is not one, and need not be read to its end. */
 const tokenLimitBytes = 8192
+
+/** Loaded only where it is needed: what a profile is takes longest to load. */
+const inState = async <T>(context: Context, act: (state: string) => T | Promise<T>): Promise<T> =>
+  (await import('../saved.ts')).inState(context, act)
 
 export async function foundHere(context: Context, host: string | undefined): Promise<Founded> {
   const { initMesh } = await import('#mesh')

@@ -10,8 +10,10 @@ import {
   judgementBody,
   learnCalls,
   measureUnit,
+  type PairSupport,
   Profile,
   recordOf,
+  SupportCounter,
   Supports,
   type Task,
 } from '#homeostasis'
@@ -20,6 +22,7 @@ import { contextOf, print, printJson } from '../context.ts'
 import { CommandError, reasonOf } from '../errors.ts'
 import { checkSeen, eachTrace, type InputOptions, note, reading } from './input.ts'
 import { tooFew } from './judge.ts'
+import { withSupport } from './support.ts'
 import { TaskSink, type TaskWork } from './tasks.ts'
 import { withUnits } from './units.ts'
 
@@ -73,7 +76,7 @@ export function learnCommand(parent: Command): void {
       if (options.sha256 !== undefined && !/^[0-9a-f]{64}$/.test(options.sha256))
         throw new CommandError('--sha256: 64 hexadecimal digits are wanted, in lower case')
       const now = clock()
-      const { profile, traces, judgement } = await learn(
+      const { profile, traces, judgement, support } = await learn(
         files,
         { ...options, judge: options.judge ?? true },
         now,
@@ -81,6 +84,7 @@ export function learnCommand(parent: Command): void {
       const about = { source: `${traces} trace file(s), lymph trace learn` }
       const record = recordOf(profile, { since: now, made: now }, about)
       if (judgement) record.judgement = judgementBody(judgement)
+      if (support) record.support = support
       await writeWhole(options.output, encodeProfile(record))
       if (options.judge && judgement && !judgement.calibration)
         note(`${options.output}: ${tooFew(judgement)}`)
@@ -109,7 +113,7 @@ export async function learn(
   files: readonly string[],
   options: Omit<LearnOptions, 'output'>,
   now: number,
-): Promise<{ profile: Profile; traces: number; judgement?: Judgement }> {
+): Promise<{ profile: Profile; traces: number; judgement?: Judgement; support?: Map<number, PairSupport> }> {
   const abi: Abi = options.abi ?? hostAbi()
   const key = {
     binary: options.binary ?? NO_BINARY,
@@ -119,7 +123,8 @@ export async function learn(
   }
   const profile = new Profile(key, { ...DEFAULT_SETTINGS, window: options.window, empty: options.empty })
   const judgement = options.judge ? new Judgement(new Supports(options.window)) : undefined
-  const work = learning(profile, now)
+  const counter = new SupportCounter()
+  const work = withSupport(learning(profile, now), counter, options.window, options.empty)
   const sink: TaskSink<unknown> = judgement
     ? new TaskSink(
         withUnits(work, ({ calls, edges }) => {
@@ -127,13 +132,13 @@ export async function learn(
         }),
         options.binary,
       )
-    : new TaskSink(work, options.binary)
+    : new TaskSink(learning(profile, now), options.binary)
   const names = new CallNames(abi)
   const traces = await eachTrace(files, options, names, sink, { begin: () => {}, end: () => sink.end() })
   checkSeen(sink, abi, options.binary)
   for (const [number, name] of names.dynamic) profile.names.set(number, name)
   judgement?.settle()
-  return { profile, traces, ...(judgement ? { judgement } : {}) }
+  return { profile, traces, ...(judgement ? { judgement, support: counter.support() } : {}) }
 }
 
 /** What is said of a judgement once it is learned. */

@@ -1,6 +1,6 @@
 /**
  * What delays would have done had they been on: `enforcement would have delayed 4 processes for 11 s in the last 7
- * days`. At least so much: a delay is counted for each anomalous call, and pH delays every call while LFC is above 0.
+ * days`. What a process did while it would have been held is not counted: it would not have come to it.
  */
 const HOUR_MS = 3_600_000
 const HOURS = 7 * 24
@@ -18,6 +18,8 @@ interface Bucket {
 
 export class ShadowDelays {
   readonly #buckets: Bucket[] = []
+  /** Until when each process would be held, ms since the epoch. */
+  readonly #held = new Map<string, number>()
 
   /** An anomalous call of a process that nobody delays. */
   saw(pid: number, binary: string, lfc: number, unitMs: number, limitMs: number, now: number): void {
@@ -28,8 +30,18 @@ export class ShadowDelays {
       this.#buckets.push(bucket)
       while ((this.#buckets[0]?.hour ?? hour) <= hour - HOURS) this.#buckets.shift()
     }
-    bucket.ms += Math.min(unitMs * 2 ** Math.min(lfc, MAX_EXPONENT), limitMs)
-    if (bucket.pids.size < PIDS_LIMIT) bucket.pids.add(`${pid} ${binary}`)
+    const process = `${pid} ${binary}`
+    if (now < (this.#held.get(process) ?? 0)) return
+    const ms = Math.min(unitMs * 2 ** Math.min(lfc, MAX_EXPONENT), limitMs)
+    bucket.ms += ms
+    this.#held.delete(process)
+    this.#held.set(process, now + ms)
+    // The one that was held first is likeliest to be over.
+    for (const oldest of this.#held.keys()) {
+      if (this.#held.size <= PIDS_LIMIT) break
+      this.#held.delete(oldest)
+    }
+    if (bucket.pids.size < PIDS_LIMIT) bucket.pids.add(process)
     else bucket.cut++
   }
 

@@ -85,7 +85,7 @@ export class Answerer {
     const { binary, abi, sha256, window } = row
     const file = await host.operator.body({ binary, abi, sha256, window })
     if (!file) return undefined
-    const profile = FleetProfile.of(decodeProfile(file))
+    const profile = FleetProfile.of(this.#ports.own.marked(decodeProfile(file)))
     this.#kept.delete(name)
     this.#kept.set(name, { at: host.now(), profile })
     if (this.#kept.size > keptProfiles) this.#kept.delete(this.#kept.keys().next().value as string)

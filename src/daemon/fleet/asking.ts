@@ -18,7 +18,7 @@ import {
   FleetProfile,
   type HeldDigest,
   pairHashes,
-  quorumFor,
+  planFor,
   type SketchKey,
   sketchOf,
   type Verdict,
@@ -46,6 +46,8 @@ export interface AskingPorts {
   own: OwnFleet
   config: FleetConfig
   say: (level: 1 | 2 | 3 | 4, line: string) => void
+  /** Takes an incident's pairs into the profile, on the fleet's word. */
+  learn: (incident: Incident) => Promise<void>
 }
 
 /** What came of asking, as it is shown. */
@@ -87,7 +89,8 @@ export class Asking {
     if (own.sketchKey && open.length > 0) {
       for (const incident of open) {
         if (incident.sha256 === '' || now - incident.firstSeen < askDefaults.gather) continue
-        if (incident.pairs.length <= (this.#pairs.get(incident.id) ?? 0)) continue
+        if (incident.pairs.length <= (this.#pairs.get(incident.id) ?? incident.familiarity?.pairs ?? 0))
+          continue
         this.#remember(incident)
         for (const dropped of this.#queue.submit(incident.id, severities[incident.severity], now))
           this.#notAsked(dropped)
@@ -135,7 +138,7 @@ export class Asking {
 
   /** Asks now, whatever was asked before. Resolves with the verdict. */
   async askAbout(id: string): Promise<Asked> {
-    const { host, say } = this.#ports
+    const { host, say, config } = this.#ports
     const incident = host.incidents.book.get(id)
     if (!incident) throw new DaemonError(`no incident is called "${id}": see lymph incident list`)
     this.#remember(incident)
@@ -153,6 +156,7 @@ export class Asking {
       ...(asked.liars.length > 0 ? { liars: asked.liars } : {}),
     }
     host.incidents.tell(id, familiarity)
+    if (verdict.kind === 'familiar' && config.familiar === 'learn') await this.#ports.learn(incident)
     this.#settle(host.incidents.open())
     const joined = wave ? `; part of a wave that ${wave.host} told of first` : ''
     say(2, `incident ${id} of ${incident.binary}: ${asked.text}${joined}`)
@@ -183,11 +187,7 @@ export class Asking {
     const file = await host.operator.body({ binary, abi, sha256, window })
     const own = file ? FleetProfile.of(decodeProfile(file)).pairs : new Map<number, unknown>()
     const candidates = this.#candidates(of)
-    const settings: AskSettings = {
-      ...askDefaults,
-      quorum: Math.max(askDefaults.quorum, quorumFor(candidates.length, askDefaults.peers)),
-      answerWait: answerWaitMs,
-    }
+    const settings: AskSettings = { ...planFor(candidates.length), answerWait: answerWaitMs }
     const random = () => randomInt(2 ** 32) / 2 ** 32
     const round = new AskRound(own, codes, candidates, { settings, hash: key.hash, random })
     await this.#put(round, of, settings)

@@ -16,7 +16,7 @@ import {
   type Transaction,
   WeekActivity,
 } from '#fleet'
-import { decodeProfile, encodeProfile, type ProfileRecord } from '#homeostasis'
+import { decodeProfile, encodeProfile, type ProfileRecord, sharedRecord } from '#homeostasis'
 import type { Repository } from '#store'
 import type { Abi } from '#syscalls'
 import { oneLine } from '../errors.ts'
@@ -115,7 +115,12 @@ export class OwnFleet implements OwnProfiles {
     )
   }
 
-  /** What may be announced: profiles of files whose content is known. */
+  /** What may be announced now: what it came from is looked at first, or it would be told twice. */
+  announceable(): OwnRow[] {
+    return this.rows().filter(({ path, sha256 }) => this.origins.isKnown(path, sha256))
+  }
+
+  /** Profiles of files whose content is known, but for those nothing is told of. */
   rows(): OwnRow[] {
     const key = this.sketchKey?.id ?? ''
     return [...this.#ports.saves.rows.values()]
@@ -132,16 +137,27 @@ export class OwnFleet implements OwnProfiles {
   /** The digest of a row, made from what is saved; undefined: the profile is no more. */
   async digestOf(row: OwnRow): Promise<Digest | undefined> {
     const saved = await this.#ports.saves.find({ ...row, binary: row.path })
-    const digest = saved && this.#made(saved.record, saved.stored.file)
+    const shared = saved && this.#shared(saved.record)
+    const digest = shared && this.#made(shared, encodeProfile(shared))
     if (digest) this.#remember(digest)
     return digest
   }
+
+  /** A profile as others may have it: pairs taken over from the fleet are marked, whatever the sensor made of them. */
+  marked: (record: ProfileRecord) => ProfileRecord = (record) => record
 
   async find(query: Parameters<OwnProfiles['find']>[0]): ReturnType<OwnProfiles['find']> {
     const file = await this.#ports.host.operator.body(query)
     const record = file && decodeProfile(file)
     if (!record || this.#ports.hidden.includes(record.key.binary)) return undefined
-    return { digest: this.#made(record, file), file }
+    const shared = this.#shared(record)
+    const given = encodeProfile(shared)
+    return { digest: this.#made(shared, given), file: given }
+  }
+
+  /** What other hosts may have of it: adopted pairs marked, of its judgement the counts alone. */
+  #shared(record: ProfileRecord): ProfileRecord {
+    return sharedRecord(this.marked(record))
   }
 
   #made(record: ProfileRecord, file: Uint8Array): Digest {

@@ -12,7 +12,7 @@ import type { OwnFleet } from './own.ts'
 
 export const CHANGED_CLASS = 'binary_changed'
 /** The package manager's records are asked for an undecided change this often. */
-const decideEveryMs = 5000
+const decideEveryMs = 15_000
 
 export interface UpgradePorts {
   host: Host
@@ -84,6 +84,12 @@ export class Upgrades {
       await this.#put(change)
       say(change.verdict === 'expected' ? 2 : 1, changeMessage(change))
       host.followEvents.tell({ type: 'change', change })
+      const { from: before, to: sha256, package: owner } = change
+      const expected = change.verdict === 'expected' && owner ? `${owner.name} ${owner.version}` : undefined
+      host.records.tell({
+        ...{ kind: 'binary', change: 'changed', binary, sha256, before },
+        ...(expected ? { expected } : {}),
+      })
     }
     for (const change of this.#book.uncompared()) await this.#compare(change)
     this.#settle()

@@ -1,4 +1,4 @@
-import { className, howSure, sigmaOf } from '../model/verdict.ts'
+import { className, howSure, type Level, sigmaOf } from '../model/verdict.ts'
 import type { Observed } from './observed.ts'
 
 /** One observable as `lymph env show` has it. */
@@ -13,6 +13,8 @@ export interface ObservableRow {
   sigma?: number
   /** Residuals of two thirds of all samples are within this: one standard deviation, in its unit. */
   spread?: number
+  /** How far it is off, now or in the last slot. */
+  level?: Level
   /** The strongest class that holds of it; '' while nothing can be said. */
   class: string
   /** How sure, in words: `12 days; week slot in use`. */
@@ -50,6 +52,8 @@ export function rowOf(name: string, observed: Observed): ObservableRow {
       row.precedent = at === undefined ? { distance } : { at, distance }
     }
   }
+  const judged = off ?? (verdict?.known ? verdict : undefined)
+  if (judged) row.level = judged.level
   // What is off now outranks what the last slot was.
   if (off) row.sigma = Math.sign(off.residual) * sigmaOf(off.surprise)
   return row

@@ -1,5 +1,6 @@
 export * from './answerer.ts'
 export * from './liars.ts'
+export * from './paging.ts'
 export * from './queue.ts'
 export * from './quorum.ts'
 export * from './round.ts'

@@ -7,23 +7,40 @@ import { type Installed, isPackageWord, type PackageManager, spellingsOf } from 
 const fileBytesLimit = 64 * 1024 * 1024
 const listsLimit = 20_000
 
+const named = new Set(['Package', 'Version', 'Status', 'Architecture'])
+
 /** Versions of what is installed, by package name (`name` and, of another architecture, `name:arch`). Pure. */
 export function installedVersions(status: string): Map<string, string> {
   const versions = new Map<string, string>()
-  for (const paragraph of status.split(/\n\n+/)) {
-    const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(paragraph)?.[1]
-    const name = field('Package')
-    const version = field('Version')
-    if (!name || !version || !field('Status')?.endsWith(' installed')) continue
-    if (!isPackageWord(name) || !isPackageWord(version)) continue
-    versions.set(`${name}:${field('Architecture') ?? ''}`, version)
+  let fields: Record<string, string> = {}
+  const end = () => {
+    const { Package: name, Version: version, Status: state, Architecture: architecture } = fields
+    fields = {}
+    if (!name || !version || !state?.endsWith(' installed')) return
+    if (!isPackageWord(name) || !isPackageWord(version)) return
+    versions.set(`${name}:${architecture ?? ''}`, version)
     if (!versions.has(name)) versions.set(name, version)
   }
+  for (const line of status.split('\n'))
+    if (line === '') end()
+    else {
+      const colon = line.indexOf(': ')
+      const name = line.slice(0, colon)
+      if (colon > 0 && named.has(name)) fields[name] = line.slice(colon + 2)
+    }
+  end()
   return versions
 }
 
-/** Which of the wanted lines a list has. Pure; one search for each instead of splitting megabytes. */
+/** Of more than this all lines of a list are looked at; of fewer each is searched for. */
+const searchedLimit = 8
+
+/** Which of the wanted lines a list has. Pure. */
 export function listed(list: string, wanted: readonly string[]): string[] {
+  if (wanted.length > searchedLimit) {
+    const lines = new Set(list.split('\n'))
+    return wanted.filter((path) => lines.has(path))
+  }
   return wanted.filter((path) => {
     for (let at = list.indexOf(path); at >= 0; at = list.indexOf(path, at + 1))
       if ((at === 0 || list[at - 1] === '\n') && (list[at + path.length] ?? '\n') === '\n') return true

@@ -1,7 +1,7 @@
 /** Where the programs of this host came from: build-ids and packages, read once and again only after something changed. */
 import { constants, open } from 'node:fs/promises'
 import { buildIdOf } from './build-id.ts'
-import type { Installed, PackageManager } from './packages.ts'
+import { type Installed, mayBePackaged, type PackageManager } from './packages.ts'
 
 export interface Origin {
   buildId?: string
@@ -19,7 +19,7 @@ export interface Transaction {
 /** Programs known at a time; beyond it those asked for longest ago are forgotten, and read again when asked for. */
 const originsLimit = 8192
 /** The managers' records are looked at for a change this often, and paths nobody knew yet are gathered as long. */
-const lookEveryMs = 15_000
+const lookEveryMs = 5000
 
 interface Known {
   /** Of the file that was read: another content is another file. */
@@ -54,6 +54,12 @@ export class Origins {
     return { ...(known?.buildId ? { buildId: known.buildId } : {}), ...(owner ? { package: owner } : {}) }
   }
 
+  /** Whether it has been looked at: what is not there is not known to anybody. */
+  isKnown(path: string, sha256: string): boolean {
+    const file = this.#files.get(path)
+    return file?.sha256 === sha256 && file.buildId !== undefined
+  }
+
   /** Asks the managers now: of what has just been put there, what is known may be old. */
   async ownerOf(path: string): Promise<Installed | undefined> {
     for (const manager of this.#managers) {
@@ -68,7 +74,7 @@ export class Origins {
   }
 
   /**
-   * Reads what is asked for and not yet known, at most every 15 s, and tells of a transaction of the package manager.
+   * Reads what is asked for and not yet known, at most every 5 s, and tells of a transaction of the package manager.
    * @param programs all that this host has profiles of
    */
   look(programs: Iterable<{ path: string; sha256: string }>, now: number): Promise<void> {
@@ -95,7 +101,7 @@ export class Origins {
     const before = this.#stamps.get(manager.kind)
     const moved = before !== undefined && before !== stamp
     this.#stamps.set(manager.kind, stamp)
-    const paths = [...new Set(programs.map(({ path }) => path))]
+    const paths = [...new Set(programs.map(({ path }) => path))].filter(mayBePackaged)
     const wanted = moved ? paths : paths.filter((path) => !this.#packages.get(path) && this.#isNew(path))
     if (wanted.length === 0) return
     const owners = await manager.ownersOf(wanted)

@@ -29,3 +29,8 @@ export function spellingsOf(path: string): string[] {
   if (merged) return [path, merged[1] as string]
   return /^\/(?:bin|sbin|lib|lib32|lib64|libx32)\/./.test(path) ? [path, `/usr${path}`] : [path]
 }
+
+const unpackaged = /^\/(?:home|tmp|root|run|dev|proc|mnt|media|srv|usr\/local|var\/tmp)\//
+
+/** Where packages put files: the Filesystem Hierarchy Standard leaves the rest to users. Looking through all lists costs. */
+export const mayBePackaged = (path: string): boolean => path.startsWith('/') && !unpackaged.test(path)

@@ -1,5 +1,5 @@
 import type { ComparedProfile } from './late.ts'
-import { COMPARED_LEAST, FLAGGED, LISTED, type Outlier, type OutlierOptions, outliers } from './score.ts'
+import { COMPARED_LEAST, isFlagged, LISTED, type Outlier, type OutlierOptions, outliers } from './score.ts'
 
 export interface OutlierReport {
   /** Hosts compared. */
@@ -59,7 +59,7 @@ export function outlierReportText(report: OutlierReport): string {
   const lines: string[] = []
   const listed = alone.filter(({ score }) => score >= LISTED)
   for (const found of listed)
-    lines.push(`${found.score >= FLAGGED ? 'flagged' : 'listed'}  ${outlierText(found, hosts)}`)
+    lines.push(`${isFlagged(found) ? 'flagged' : 'listed'}  ${outlierText(found, hosts)}`)
   if (listed.length === 0) lines.push(`none of ${hosts} hosts stands out`)
   if (several.length > 0) lines.push('hosts that share what no other has:')
   for (const found of several) lines.push(`shared  ${outlierText(found, hosts)}`)

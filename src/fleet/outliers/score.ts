@@ -7,6 +7,8 @@ export const COMPARED_MOST = 64
 /** Scores at which a host is listed, and flagged. */
 export const LISTED = 2
 export const FLAGGED = 3
+/** Fewer processes may be an odd retry of an honest host, however strange: such a host is listed, not flagged. */
+export const FLAGGED_CARRIERS = 3
 
 /** A compromised neighbour must not set the norm. */
 const NORM_MOST = 5
@@ -54,8 +56,8 @@ export interface OutlierOptions {
 /**
  * Ranks hosts by what they have late and nobody else has: by processes that carry it, against what honest hosts of that
  * exposure show (a), and by how strange it is (b). A set distance does not reveal a compromised host.
- * Whether a host is listed or flagged is decided by the sum of the two, its place by the greater: who is odd in one way
- * goes before who is a little odd in both.
+ * Whether a host is listed is decided by the sum of the two; its place by whether three processes or more carry U, then
+ * by the greater part: who is odd in one way goes before who is a little odd in both.
  */
 export function outliers(compared: readonly ComparedProfile[], options: OutlierOptions): Outlier[] {
   const { window, shared = 0, tolerated = () => false } = options
@@ -68,8 +70,16 @@ export function outliers(compared: readonly ComparedProfile[], options: OutlierO
     .sort((a, b) => rankOf(b) - rankOf(a) || b.score - a.score || (a.host < b.host ? -1 : 1))
 }
 
-/** What hosts are ordered by: the less likely of the two parts. */
-export const rankOf = ({ repeated, strange }: Outlier): number => Math.max(repeated, strange)
+/** Whether a host is to be looked at now. No honest one of the 56 measured was, nor of half of them compared alone. */
+export const isFlagged = ({ score, carriers }: Pick<Outlier, 'score' | 'carriers'>): boolean =>
+  score >= FLAGGED && carriers >= FLAGGED_CARRIERS
+
+/**
+ * What hosts are ordered by: the less likely of the two parts; before all of them those that so many processes carry as
+ * no honest host's do.
+ */
+export const rankOf = ({ repeated, strange, carriers }: Outlier): number =>
+  Math.max(repeated, strange) + (carriers >= FLAGGED_CARRIERS ? SCORE_MOST : 0)
 
 function scored(
   finding: LateFinding,

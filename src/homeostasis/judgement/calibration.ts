@@ -14,6 +14,11 @@ export const EXTRA_BITS = 12
 
 const FLOORS = { n: 4, r: 4, s: 0.15, raw: 2 } as const
 const QUANTILE = 0.9
+/**
+ * What was never reached is extrapolated from the past, and programs change: of J's own tail a bit beyond what was
+ * counted takes so many times the excess that was measured. With 1 sets of some hundred units exceed 4 * 2^-b at 10 bits.
+ */
+const CAUTION = 2
 
 /** S is noise where units are few: (m*bS - 125) / (m + 50) of its bits are believed, and never less than none. */
 function surpriseTerm(bits: number, m: number): number {
@@ -26,12 +31,13 @@ class Tail {
   /** Scale of the exponential: mean excess over the 90 % quantile, at least the floor. */
   readonly #scale: number
 
-  constructor(values: readonly number[], floor: number) {
+  /** @param caution by which the scale is larger than it was measured */
+  constructor(values: readonly number[], floor: number, caution = 1) {
     this.#sorted = Float64Array.from(values).sort()
     const quantile = this.#sorted[Math.ceil(QUANTILE * values.length) - 1]!
     const over = values.filter((value) => value > quantile)
     const mean = over.reduce((sum, value) => sum + value - quantile, 0) / Math.max(1, over.length)
-    this.#scale = Math.max(mean, floor)
+    this.#scale = Math.max(mean * caution, floor)
   }
 
   /** -log2 of how large a share of the values is as large as `x`, and more beyond them. */
@@ -110,6 +116,7 @@ export class Calibration {
     this.#raw = new Tail(
       this.units.map((unit) => this.#rawOf(this.#parts(unit)).bits),
       FLOORS.raw,
+      CAUTION,
     )
   }
 

@@ -1,5 +1,6 @@
 import { calibrationOf, type JudgementBody } from './body.ts'
 import { Calibration } from './calibration.ts'
+import { ORDERS } from './supports.ts'
 import type { Observables } from './types.ts'
 
 /** What hosts may tell one another of a judgement: how much stands behind it, nothing of what. */
@@ -23,4 +24,21 @@ export function judgementDigest({ counts, calibration }: JudgementBody): Judgeme
   const { q, m } = new Calibration(yardstick)
   const summary = { q, most: { n: most('n'), r: most('r'), s: most('s') } }
   return { units, learned, settled: settled === 1, m, calibration: summary }
+}
+
+/** What may leave the host of a judgement: its counts. Supports and yardstick are of no use elsewhere, and say much. */
+export function countsAlone({ version, window, counts }: JudgementBody): JudgementBody {
+  const none = new Uint8Array()
+  return {
+    version,
+    window,
+    // It has no yardstick any more: not settled.
+    counts: [counts[0]!, counts[1]!, 0, 0],
+    grams: ORDERS.map(() => [none, none]),
+    pairs: [],
+    edges: [],
+    ring: none,
+    calibration: none,
+    recurrence: new Uint8Array(16),
+  }
 }

@@ -5,7 +5,7 @@ export {
   judgementFrom,
 } from './body.ts'
 export * from './calibration.ts'
-export { type JudgementDigest, judgementDigest } from './digest.ts'
+export { countsAlone, type JudgementDigest, judgementDigest } from './digest.ts'
 export type { ExecEdge } from './edges.ts'
 export * from './events.ts'
 export { GRAMS_LIMIT, type GramGauge, GramTable } from './grams.ts'

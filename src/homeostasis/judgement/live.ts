@@ -20,6 +20,8 @@ export interface LiveUnit {
   /** Its task, and whether it is the first unit of its image. */
   tid: number
   first: boolean
+  /** Its image began by exec: before its calls there was none. */
+  fresh: boolean
   /** False: part of it was lost. Its numbers are a lower bound; it is judged, and not learned. */
   whole: boolean
 }
@@ -65,7 +67,7 @@ export class LiveJudgement {
     return (this.#units * DAY_MS) / Math.max(DAY_MS, now - this.#since)
   }
 
-  take({ report, edges, tid, first, whole }: LiveUnit): LiveVerdict {
+  take({ report, edges, tid, first, fresh, whole }: LiveUnit): LiveVerdict {
     const { judgement } = this
     const { supports } = judgement
     const measured = measureReport(supports, report)
@@ -79,6 +81,7 @@ export class LiveJudgement {
     const ordinal = judgement.units
     const process = this.#processOf(tid, first)
     for (const run of measured.runs) this.processes.run(process, run, supports.window)
+    if (fresh) this.processes.start(process, report.head, supports.window)
     const verdict = judgement.take({ ...measured, edges })
     const slotsDue = ++this.#unwritten >= rewriteEvery(supports.n)
     return { verdict, windows, ordinal, slotsDue }

@@ -1,5 +1,6 @@
 /** Records of the ring as the sensor speaks of them. */
-import { Event } from './layout.ts'
+import { ARGUMENT_BYTES, ARGUMENTS, Event } from './layout.ts'
+import type { ScriptRecord } from './script.ts'
 
 /** What every record of a task says. */
 export interface TaskRecordHead {
@@ -63,6 +64,7 @@ export interface ExecutableRecord {
   path: string | undefined
   /** The names the walk found, root first. */
   names: string[]
+  script: ScriptRecord
 }
 
 export function decodeExecutable(data: DataView, at: number, length: number): ExecutableRecord {
@@ -82,5 +84,19 @@ export function decodeExecutable(data: DataView, at: number, length: number): Ex
     deleted: data.getUint32(at + Event.links, true) === 0,
     path: complete ? `/${names.join('/')}` : undefined,
     names,
+    script: {
+      script: data.getUint32(at + Event.script, true),
+      folder: data.getBigUint64(at + Event.folder, true),
+      arguments: Array.from({ length: ARGUMENTS }, (_, i) =>
+        textAt(data, at + Event.arguments + i * ARGUMENT_BYTES, ARGUMENT_BYTES),
+      ),
+    },
   }
+}
+
+/** Up to its NUL. */
+function textAt(data: DataView, at: number, most: number): string {
+  const bytes = Buffer.from(data.buffer, data.byteOffset + at, most)
+  const end = bytes.indexOf(0)
+  return bytes.toString('utf8', 0, end < 0 ? most : end)
 }

@@ -123,7 +123,7 @@ export class Host {
 
   /** The sensor has this profile, with tables newer than what was saved. */
   #isCurrent({ executable }: SavedProfile): boolean {
-    const { device, inode, generation, abi } = executable
+    const { path, interpreter, device, inode, generation, abi } = executable
     return this.sensor
       .profiles()
       .some(
@@ -132,6 +132,8 @@ export class Host {
           there.inode === inode &&
           there.generation === generation &&
           there.abi === abi &&
+          there.interpreter === interpreter &&
+          (interpreter === undefined || there.path === path) &&
           this.#current.has(profile),
       )
   }

@@ -58,7 +58,7 @@ export class Identities {
     for (const profile of active) {
       const known = this.#known.get(profile)
       if (!known || known.executable.deleted) continue
-      const stat = statOf(known.executable.path)
+      const stat = statOf(fileOf(known.executable))
       if (!stat || !isFile(stat, known.executable)) continue
       const now = timesOf(stat)
       const { file } = known
@@ -103,7 +103,8 @@ export class Identities {
   }
 
   async #read(executable: Executable, pid: number): Promise<FileIdentity | string> {
-    const { path, deleted } = executable
+    const { deleted } = executable
+    const path = fileOf(executable)
     // Through the process first: its root may be another, and its file may have no name any more.
     const places = [...(pid > 0 ? [`/proc/${pid}/exe`] : []), ...(deleted ? [] : [path])]
     let reason = `${path}: its process had ended and the file has no name`
@@ -152,11 +153,14 @@ export class Identities {
 
 /** Whether the disk still has the file that was saved. */
 export function isUnchanged(executable: Executable, file: FileIdentity): boolean {
-  const stat = statOf(executable.path)
+  const stat = statOf(fileOf(executable))
   if (!stat || !isFile(stat, executable)) return false
   const now = timesOf(stat)
   return now.sizeBytes === file.sizeBytes && now.mtimeMs === file.mtimeMs && now.ctimeMs === file.ctimeMs
 }
+
+/** The file that the kernel runs: of a script, its interpreter. */
+const fileOf = ({ interpreter, path }: Executable): string => interpreter ?? path
 
 function statOf(path: PathLike): BigIntStats | undefined {
   try {

@@ -95,7 +95,14 @@ export const Event = {
   namesLength: 116,
   complete: 120,
   names: 128,
+  folder: 128 + 1280,
+  script: 128 + 1280 + 12,
+  arguments: 128 + 1280 + 16,
 } as const
+
+/** Bytes of one argument in `profile_event`. */
+export const ARGUMENT_BYTES = 256
+export const ARGUMENTS = 3
 
 export const EventType = {
   profile: 1,
@@ -136,6 +143,7 @@ export const Unit = {
   reason: 88,
   next: 92,
   begun: 96,
+  fresh: 104,
   told: 128,
   touched: 128 + 8 * TOLD,
 } as const

@@ -21,6 +21,7 @@ import { placeTables } from './place.ts'
 import { processStates } from './processes.ts'
 import { DEFAULT_SIZES, KernelProgram, type Sizes } from './program.ts'
 import { type ResponseOptions, Responses } from './responses.ts'
+import { Interpreters } from './script.ts'
 import { checkSettings, DEFAULT_SETTINGS } from './settings.ts'
 import { GRACE_MS, Slots } from './slots.ts'
 import { totalsOf, unaccounted } from './totals.ts'
@@ -54,6 +55,7 @@ export class KernelSensor implements Sensor {
   #tables!: PairTables
   #activity!: Activity
   #units!: WatchedUnits
+  #interpreters!: Interpreters
   #polls: { close(): void }[] = []
   #unitTimer: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
@@ -96,6 +98,8 @@ export class KernelSensor implements Sensor {
       this.#activity = new Activity(program.maps)
       this.#units = new WatchedUnits(program, this.#slots, (unit) => this.#unitEnded(unit))
       this.#units.watch(settings.judge === true)
+      this.#interpreters = new Interpreters(program.skeleton)
+      this.#interpreters.use(settings.interpreters ?? [])
       program.limit(settings)
       program.maps.setControl('ownGroup', processGroupOf(0))
       for (const pid of [process.pid, process.ppid]) program.setExempt(pid, true)
@@ -146,6 +150,7 @@ export class KernelSensor implements Sensor {
     this.#settings = settings
     this.#running().limit(settings)
     this.#units.watch(settings.judge === true)
+    this.#interpreters.use(settings.interpreters ?? [])
     if (settings.window !== window) {
       this.#slots.setWindow(settings.window)
       for (const id of this.#slots.used()) this.#tables.setMask(id, maskOf(settings.window))
@@ -274,6 +279,7 @@ export class KernelSensor implements Sensor {
   /** Looks now whether the files of active profiles were written over. */
   checkFiles(): void {
     this.#filesAt = Date.now()
+    this.#interpreters.look()
     this.#identities.check(this.#slots.used().filter((id) => this.#activity.recent(id, this.#filesAt)))
   }
 

@@ -10,7 +10,10 @@ export const DEFAULT_SETTINGS: SensorSettings = {
   defaultDelayUnitMs: 0,
 }
 
-const RANGES: Record<Exclude<keyof SensorSettings, 'judge'>, [least: number, most: number]> = {
+const RANGES: Record<
+  Exclude<keyof SensorSettings, 'judge' | 'interpreters'>,
+  [least: number, most: number]
+> = {
   window: [2, 9],
   anomalyLimit: [0, 2 ** 31 - 1],
   tolerizeLimit: [0, 128],

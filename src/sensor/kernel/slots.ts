@@ -13,6 +13,8 @@ export interface KernelKey {
   inode: bigint
   generation: number
   abi: number
+  /** Hash of the script that an interpreter runs; 0: none. */
+  script: number
 }
 
 export const GRACE_MS = 50
@@ -88,6 +90,7 @@ export class Slots {
     bytes.writeUInt32LE(key.generation, 4)
     bytes.writeBigUInt64LE(key.inode, 8)
     bytes.writeUInt32LE(key.abi, 16)
+    bytes.writeUInt32LE(key.script, 20)
     return bytes
   }
 
@@ -98,6 +101,7 @@ export class Slots {
       inode: maps.getInode(id),
       generation: maps.get(id, 'inodeGeneration'),
       abi: maps.get(id, 'abi'),
+      script: maps.get(id, 'script'),
     }
   }
 
@@ -116,6 +120,7 @@ export class Slots {
     maps.set(id, 'inodeGeneration', key.generation)
     maps.setWide(id, 'inode', key.inode)
     maps.set(id, 'abi', key.abi)
+    maps.set(id, 'script', key.script)
     maps.set(id, 'restartNumber', restartNumber)
     maps.set(id, 'announced', 1)
     maps.set(id, 'used', 1)

@@ -4,6 +4,7 @@ import type { Abi } from '#syscalls'
 import type { Executable, SensorEvent } from '../interface.ts'
 import { decodePrevious, type ExecutableRecord, type TaskRecordHead } from './decode.ts'
 import { EventType } from './layout.ts'
+import { scriptHash, scriptPath } from './script.ts'
 import type { KernelKey } from './slots.ts'
 
 const NATIVE: Abi = process.arch === 'arm64' ? 'arm64' : 'x86-64'
@@ -14,10 +15,18 @@ export function abiOf(abi: number): Abi {
 }
 
 /** Undefined for an ABI that this machine does not have. */
-export function kernelKeyOf({ abi, device, inode, generation }: Executable): KernelKey | undefined {
+export function kernelKeyOf({
+  path,
+  interpreter,
+  abi,
+  device,
+  inode,
+  generation,
+}: Executable): KernelKey | undefined {
   const compat = abi === 'i386' && NATIVE === 'x86-64'
   if (abi !== NATIVE && !compat) return undefined
-  return { device, generation, inode: BigInt(inode), abi: compat ? 1 : 0 }
+  const script = interpreter === undefined ? 0 : scriptHash(path.slice(interpreter.length + 1)) >>> 0
+  return { device, generation, inode: BigInt(inode), abi: compat ? 1 : 0, script }
 }
 
 /** The number of restart_syscall. */
@@ -40,8 +49,9 @@ export function executableOf(record: ExecutableRecord, pid: number): Executable 
       path = `/${record.names.join('/')}`
     }
   }
+  const script = scriptPath(record.script, pid)
   return {
-    path,
+    ...(script === undefined ? { path } : { path: `${path}:${script}`, interpreter: path }),
     abi: abiOf(record.abi),
     device: record.device,
     inode: String(record.inode),

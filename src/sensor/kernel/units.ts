@@ -147,6 +147,7 @@ export class UnitReader {
         windows: packed(partial.windows.values()),
         touched: touched.bits === '' ? partial.touched : [...partial.touched, touched],
         first: data.getBigUint64(at + Unit.begun, true) === 0n,
+        fresh: read(Unit.fresh) !== 0,
         whole,
       },
     })

@@ -8,6 +8,7 @@ type Fields = Record<string, unknown>
 
 const MAX_COUNT = Number.MAX_SAFE_INTEGER
 const MAX_PATH = 4096
+const MAX_INTERPRETERS = 64
 const SLOT_COUNTS = [512, 1024, 2048, 4096, 8192, 16_384]
 
 export function object(value: unknown, what: string): Fields {
@@ -59,6 +60,7 @@ export function settingsFrom(value: unknown): SensorSettings {
   }
   try {
     checkSettings(settings)
+    if (fields.interpreters !== undefined) settings.interpreters = pathsFrom(fields.interpreters)
     if (fields.judge !== undefined) settings.judge = flag(fields as unknown as Fields, 'judge')
   } catch (error) {
     throw new FrameError((error as Error).message)
@@ -66,12 +68,24 @@ export function settingsFrom(value: unknown): SensorSettings {
   return settings
 }
 
+function pathsFrom(value: unknown): string[] {
+  const isPath = (one: unknown) => typeof one === 'string' && /^\/[^\0]*$/.test(one) && one.length <= MAX_PATH
+  if (!Array.isArray(value) || value.length > MAX_INTERPRETERS || !value.every(isPath))
+    throw new FrameError(`interpreters are no ${MAX_INTERPRETERS} paths at most`)
+  return value as string[]
+}
+
 export function executableFrom(value: unknown): Executable {
   const fields = object(value, 'executable')
   const path = text(fields, 'path', /^\/[^\0]*$/)
-  if (path.length > MAX_PATH) throw new FrameError('the path is too long')
+  if (path.length > 2 * MAX_PATH) throw new FrameError('the path is too long')
+  const { interpreter } = fields
+  // Of a script: the beginning of its name.
+  if (interpreter !== undefined && (typeof interpreter !== 'string' || !path.startsWith(`${interpreter}:`)))
+    throw new FrameError('interpreter is not as it must be')
   return {
     path,
+    ...(interpreter === undefined ? {} : { interpreter }),
     abi: text(fields, 'abi', /^(x86-64|i386|arm64)$/) as Abi,
     device: whole(fields, 'device', 0, 0xffff_ffff),
     inode: inode(fields),

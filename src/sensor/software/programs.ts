@@ -1,4 +1,11 @@
-import { DEFAULT_SETTINGS, Profile, type ProfileTables, type Settings, takeTables } from '#homeostasis'
+import {
+  DEFAULT_SETTINGS,
+  Profile,
+  type ProfileTables,
+  type Settings,
+  SupportCounter,
+  takeTables,
+} from '#homeostasis'
 import type { Abi } from '#syscalls'
 import type { Executable, FileIdentity, ProfileCounters, SavedProfile, SensorSettings } from '../interface.ts'
 import type { Program } from './source.ts'
@@ -9,6 +16,8 @@ export interface WatchedProgram {
   executable: Executable
   file: FileIdentity | undefined
   profile: Profile
+  /** Its processes, by the pairs they showed. */
+  support: SupportCounter
   /** Tasks running it now. */
   tasks: number
   delayUnitMs: number
@@ -88,6 +97,7 @@ export class Programs {
     }
     if (known.executable.device === executable.device && known.executable.inode === executable.inode) {
       known.profile.reset()
+      known.support = new SupportCounter()
       known.file = file
       return { program: known, changed: true }
     }
@@ -100,7 +110,10 @@ export class Programs {
     const emptied = settings.window !== this.#settings.window
     this.#settings = settings
     for (const program of this.#all.values()) {
-      if (emptied) program.profile = this.#profileFor(program.executable, program.file)
+      if (emptied) {
+        program.profile = this.#profileFor(program.executable, program.file)
+        program.support = new SupportCounter()
+      }
       if (!program.unitChosen) program.delayUnitMs = settings.defaultDelayUnitMs
       this.#apply(program)
     }
@@ -142,6 +155,7 @@ export class Programs {
       executable,
       file,
       profile: this.#profileFor(executable, file),
+      support: new SupportCounter(),
       tasks: 0,
       delayUnitMs: this.#settings.defaultDelayUnitMs,
       unitChosen: false,

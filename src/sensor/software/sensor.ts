@@ -1,4 +1,4 @@
-import { mergeTables, takeTables } from '#homeostasis'
+import { mergeTables, type PairSupport, slotOf, takeTables } from '#homeostasis'
 import type { Abi, TraceEvent } from '#syscalls'
 import type {
   ProcessState,
@@ -236,10 +236,19 @@ export class SoftwareSensor implements Sensor {
       return
     }
     this.#processed++
-    const outcome = watched.program.profile.process(watched.task, call, 0)
+    const { program, task } = watched
+    watched.process ||= program.support.begin()
+    const { window } = program.profile
+    program.support.window(watched.process, slotOf(call), task.previous(), window, 'symbol')
+    const outcome = program.profile.process(task, call, 0)
     if (outcome.missingTrain === 0 && outcome.lfc === 0) return
     for (const event of eventsOf(watched, outcome, this.#now())) this.#listener(event)
     if (this.kind === 'ptrace') this.#leases.hold(pid, outcome.delayMs)
+  }
+
+  /** Which of its processes showed a pair first, and how many did, since the sensor started. */
+  support(number: number): Map<number, PairSupport> {
+    return this.#known().get(number)?.support.support() ?? new Map()
   }
 
   #tick(): void {

@@ -5,6 +5,8 @@ export interface WatchedTask {
   pid: number
   task: Task
   program: WatchedProgram
+  /** Its number among the processes of its program; 0: it has made no call yet. */
+  process: number
 }
 
 /** Tasks followed at once. */
@@ -36,7 +38,7 @@ export class WatchedTasks {
     this.end(pid)
     if (this.#tasks.size >= TASKS_LIMIT) this.end(this.#tasks.keys().next().value as number)
     program.tasks++
-    this.#tasks.set(pid, { pid, task, program })
+    this.#tasks.set(pid, { pid, task, program, process: 0 })
   }
 
   /** A child of `parent`, with a copy of its window. A task that is followed already is left as it is. */

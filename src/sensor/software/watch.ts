@@ -1,4 +1,5 @@
 import {
+  addSupport,
   delayUnitMs,
   type LifeState,
   lifeStep,
@@ -178,7 +179,10 @@ export async function watchCommand(argv: readonly string[], options: WatchOption
     const profiles: ProfileRecord[] = []
     for (const [number, profile] of grown)
       if (!refused.has(nameOf(profile.executable)))
-        profiles.push(recordFor(profile, await sensor.tables(number), settings, now()))
+        profiles.push({
+          ...recordFor(profile, await sensor.tables(number), settings, now()),
+          support: addSupport(profile.saved?.support, sensor.support(number)),
+        })
     return {
       exitCode,
       profiles,

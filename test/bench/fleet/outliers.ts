@@ -1,5 +1,14 @@
 /** Section 3 of the recipe: how often the host that was attacked is ranked first. */
-import { FLAGGED, type FleetProfile, LISTED, type Outlier, outliers, pairsOfCalls, rankOf } from '#fleet'
+import {
+  FLAGGED,
+  type FleetProfile,
+  isFlagged,
+  LISTED,
+  type Outlier,
+  outliers,
+  pairsOfCalls,
+  rankOf,
+} from '#fleet'
 import { draw, inserted, learned, random, share, spliced, table, to } from './fleet.ts'
 import type { HostProcess } from './traces.ts'
 
@@ -17,6 +26,8 @@ export interface OutlierRow {
   firstStrange: number
   listed: number
   flagged: number
+  /** Flagged: score >= 3 and three carriers. */
+  looked: number
   /** Above all but 5 % (10 %) of the clean hosts' scores. */
   caught5: number
   caught10: number
@@ -80,9 +91,10 @@ export function outlierRow(
       firstStrange: firstBy(({ strange }) => strange),
       listed: own.score >= LISTED,
       flagged: own.score >= FLAGGED,
+      looked: isFlagged(own),
       caught5: own.score > bar(0.05),
       caught10: own.score > bar(0.1),
-      cleanFlagged: found.filter((one) => one !== own && one.score >= FLAGGED).length,
+      cleanFlagged: found.filter((one) => one !== own && isFlagged(one)).length,
     }
   })
   const of = (field: Exclude<keyof (typeof outcomes)[number], 'cleanFlagged'>): number =>
@@ -97,6 +109,7 @@ export function outlierRow(
     firstStrange: of('firstStrange'),
     listed: of('listed'),
     flagged: of('flagged'),
+    looked: of('looked'),
     caught5: of('caught5'),
     caught10: of('caught10'),
     cleanFlagged: outcomes.reduce((sum, { cleanFlagged }) => sum + cleanFlagged, 0),
@@ -209,7 +222,8 @@ export function outlierTableText(rows: readonly OutlierRow[]): string {
     'first',
     'a alone',
     'b alone',
-    'clean >= 3',
+    'flagged',
+    'clean flagged',
   ]
   const cell = (value: number, theirs: number | string | undefined): string =>
     theirs === undefined ? value.toFixed(2) : `${value.toFixed(2)} (${theirs})`
@@ -224,6 +238,7 @@ export function outlierTableText(rows: readonly OutlierRow[]): string {
         row.first.toFixed(2),
         row.firstRepeated.toFixed(2),
         row.firstStrange.toFixed(2),
+        row.looked.toFixed(2),
         row.cleanFlagged,
       ]
     }),

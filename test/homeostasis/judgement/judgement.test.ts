@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { encode } from 'cborg'
 import {
   actOnRecord,
+  checkJudgementBody,
   condensed,
+  countsAlone,
   DEFAULT_SETTINGS,
   decodeProfile,
   type ExecEdge,
@@ -10,6 +13,7 @@ import {
   HELD_CALLS_LIMIT,
   Judgement,
   judgementBody,
+  judgementDigest,
   judgementFrom,
   measureUnit,
   Profile,
@@ -211,6 +215,22 @@ describe('a saved judgement', () => {
     for (const calls of [NORMAL, ODD, NORMAL.subarray(0, 5)])
       assert.equal(bitsOf(again, calls), bitsOf(judgement, calls))
     assert.ok(again.knows({ parent: '/bin/a', started: '/bin/b' }))
+  })
+
+  it('leaves the host as counts alone', () => {
+    const body = judgementBody(learned(600))
+    const { units, learned: n, m, settled } = judgementDigest(body)
+    assert.deepEqual([units, n, settled], [600, 600, true])
+    assert.ok(m >= 256)
+    const shared = checkJudgementBody(countsAlone(body))
+    assert.deepEqual(judgementDigest(shared), {
+      units,
+      learned: n,
+      settled: false,
+      m: 0,
+      calibration: undefined,
+    })
+    assert.ok(encode(shared).length < 200)
   })
 
   it('is forgotten with training, and kept with it', () => {

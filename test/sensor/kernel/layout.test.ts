@@ -129,6 +129,9 @@ describe('what the eBPF program and this process share', () => {
         length: 'namesLength',
         complete: 'complete',
         names: 'names',
+        folder_ino: 'folder',
+        script: 'script',
+        arguments: 'arguments',
       },
       layout.Event,
     )
@@ -169,6 +172,7 @@ describe('what the eBPF program and this process share', () => {
         reason: 'reason',
         next: 'next',
         begun: 'begun',
+        fresh: 'fresh',
         told: 'told',
         touched: 'touched',
       },

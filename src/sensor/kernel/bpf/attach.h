@@ -104,6 +104,7 @@ static __noinline int announce(struct task_struct *task, struct file *file, stru
   w.dentry = BPF_CORE_READ(file, f_path.dentry);
   w.mount = (void *)BPF_CORE_READ(file, f_path.mnt) - bpf_core_field_offset(struct mount, mnt);
   bpf_loop(128, walk_step, &w, 0);
+  tell_script(e, task, st->script);
   e->length = w.length;
   e->complete = w.complete;
   bpf_ringbuf_submit(e, 0);
@@ -150,6 +151,7 @@ static __always_inline u32 new_profile(struct key *key)
   p->ino = key->ino;
   p->inode_generation = key->inode_generation;
   p->abi = key->abi;
+  p->script = key->script;
   p->restart_nr = restart_number(key->abi);
   p->used = 1;
   if (bpf_map_update_elem(&keys, key, &id, BPF_NOEXIST) == 0)
@@ -183,6 +185,7 @@ static __noinline int attach(struct task_struct *task, struct file *file, struct
   key.ino = BPF_CORE_READ(file, f_inode, i_ino);
   key.inode_generation = BPF_CORE_READ(file, f_inode, i_generation);
   key.abi = abi;
+  key.script = st->script;
   leave(st);
   st->abi = abi;
   found = bpf_map_lookup_elem(&keys, &key);

@@ -10,8 +10,10 @@
 #include "layout.h"
 #include "maps.h"
 #include "state.h"
+#include "script.h"
 #include "attach.h"
 #include "judge.h"
+#include "units.h"
 #include "grams.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -86,6 +88,10 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
       st->valid = ALL_VALID;
     }
     give_unit(task, take_unit(st), UNIT_MOVED, 0);
+    if (!st->decided) {
+      st->script = script_of(task, file, 0);
+      st->decided = 1;
+    }
     attach(task, file, st, abi);
     p = bpf_map_lookup_elem(&profiles, &st->profile);
     if (!p) {
@@ -174,6 +180,8 @@ int BPF_PROG(on_exec, struct task_struct *task, int old, struct linux_binprm *bi
   st->anomalous = 0;
   st->mark = 0;
   reset_frame(st);
+  st->script = script_of(task, binary->file, binary);
+  st->decided = 1;
   attach(task, binary->file, st, abi_of(task));
   give_unit(task, unit, UNIT_EXEC, st->profile);
   return 0;

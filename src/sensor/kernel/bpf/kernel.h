@@ -52,6 +52,7 @@ struct qstr {
 };
 struct dentry {
   struct dentry *d_parent;
+  struct inode *d_inode;
   struct qstr d_name;
 };
 struct vfsmount {
@@ -71,6 +72,8 @@ struct file {
   struct path f_path;
 };
 struct mm_struct {
+  unsigned long arg_start;
+  unsigned long arg_end;
   struct file *exe_file;
 };
 struct ns_common {
@@ -88,6 +91,9 @@ struct upid {
 struct pid {
   struct upid numbers[1];
 };
+struct fs_struct {
+  struct path pwd;
+};
 struct signal_struct {
   struct pid *pids[4];
 };
@@ -103,10 +109,13 @@ struct task_struct {
   struct task_struct *group_leader;
   u64 start_boottime;
   struct nsproxy *nsproxy;
+  struct fs_struct *fs;
   struct signal_struct *signal;
 };
 struct linux_binprm {
   struct file *file;
+  const char *filename;
+  const char *interp;
 };
 struct pt_regs {
   unsigned long ip;

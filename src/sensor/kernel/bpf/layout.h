@@ -110,6 +110,13 @@ struct key {
   u32 script;
 };
 
+/* A program whose scripts have profiles of their own. */
+struct interpreter {
+  u64 ino;
+  u32 dev;
+  u32 zero;
+};
+
 /* Power of two; pids beyond it share slots, and whoever finds its slot taken is kept in task storage instead. */
 #define STATES 16384
 
@@ -127,7 +134,7 @@ struct state {
   u32 over;    /* LFC is above the tolerize limit, and that was told */
   u64 calls;
   u32 unit;    /* index into `units`; 0: none */
-  u32 zero;
+  u32 decided; /* whether it runs a script, and which, is known */
   u64 frame[2];
   u32 frame_at;
   u32 frame_size;
@@ -173,6 +180,10 @@ struct profile_event {
   u32 complete;      /* the walk reached the root */
   u32 spare;
   char names[NAMES + 256];  /* leaf first, each ended by NUL */
+  u64 folder_ino;    /* where the task is: a script's path may be relative to it */
+  u32 folder_dev;
+  u32 script;        /* as in profile.script */
+  char arguments[3 * 256];  /* the first three; empty when there is no script */
 };
 
 struct task_record {
@@ -218,7 +229,9 @@ struct unit {
   u32 reason;
   u32 next;        /* UNIT_EXEC: the profile of what was started */
   u64 begun;       /* calls of its task before it: 0 for the first of an image */
-  u64 spare[3];
+  u32 fresh;       /* its first call is the first after an exec */
+  u32 zero;
+  u64 spare[2];
   u64 told[TOLD];  /* high half: times it came again; low half: tag of the window */
   u64 touched[GRAM_SLOTS / 64];
 };

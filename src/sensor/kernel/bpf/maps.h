@@ -39,6 +39,13 @@ struct {
   __type(value, u32);
 } keys SEC(".maps");
 
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 64);
+  __type(key, struct interpreter);
+  __type(value, u32);
+} interpreters SEC(".maps");
+
 /* Processes that are being delayed. Its size is the limit on how many may be, enforced here in the kernel. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);

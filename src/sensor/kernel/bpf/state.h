@@ -42,6 +42,8 @@ static __always_inline void copy_window(struct state *to, struct state *from)
   to->lfc = from->lfc;
   to->max_lfc = from->max_lfc;
   to->over = from->over;
+  to->script = from->script;
+  to->decided = from->decided;
 }
 
 /* Nobody's again. Also before a task begins: its pid may be that of one whose end the kernel did not show us. */
@@ -62,6 +64,7 @@ static __always_inline void drop_state(u32 tid)
   s->calls = 0;
   s->unit = 0;
   s->script = 0;
+  s->decided = 0;
   s->frame[0] = 0;
   s->frame[1] = 0;
   s->frame_at = 0;

@@ -1,0 +1,5 @@
+/** Files against a baseline (docs/reference/integrity.md). */
+export { type BaselineInfo, openBaseline, placesOf } from './baseline.ts'
+export * from './check.ts'
+export { shownPath } from './entry.ts'
+export { type PackagePlaces, PackageRecords } from './packages.ts'

@@ -1,0 +1,3 @@
+export * from './adopt.ts'
+export * from './donors.ts'
+export * from './record.ts'

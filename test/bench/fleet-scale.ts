@@ -1,0 +1,268 @@
+/**
+ * `npm run bench -- fleet-scale [10000]`: what one host holds and sends in a fleet of H hosts with 500 profiles each,
+ * measured in this process with the real inventory, book, sketches and placement: 1,000 hosts against a budget of 300 MB,
+ * and 10,000 (slower: 5 million rows). Programs: 100 that every host has, 400 of 4,000 by popularity (Zipf). Seed 1.
+ */
+import { createHash } from 'node:crypto'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import {
+  chanceInSample,
+  type Digest,
+  DigestBook,
+  drawPeers,
+  encodeDigest,
+  Inventory,
+  PairHash,
+  quorumFor,
+  Refusals,
+  Rendezvous,
+  Sketch,
+} from '#fleet'
+import { random, table, to } from './fleet/fleet.ts'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+const P = 500
+const COMMON = 100
+const CATALOGUE = 4000
+const BUDGET_MB = 300
+const WEEK = 7 * 86_400_000
+const now = 100 * WEEK
+const hash = new PairHash(Buffer.alloc(32, 1))
+const say = (text: string): boolean => process.stderr.write(`${text}\n`)
+const cpu = (): number => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+const sizes = process.argv.slice(2).length > 0 ? process.argv.slice(2).map(Number) : [1000, 10_000]
+
+const nameOf = (host: number): string =>
+  `12D3KooW${createHash('sha256').update(`host ${host}`).digest('base64url').slice(0, 44)}`
+const shaOf = (program: number): string => createHash('sha256').update(`program ${program}`).digest('hex')
+const shas = Array.from({ length: COMMON + CATALOGUE }, (_, i) => shaOf(i))
+
+/** Which programs a host has. */
+function programsOf(next: () => number): number[] {
+  const chosen = new Set<number>(Array.from({ length: COMMON }, (_, i) => i))
+  while (chosen.size < P) chosen.add(COMMON + Math.floor(CATALOGUE ** next()) - 1)
+  return [...chosen]
+}
+
+/** What the process holds beyond what it held before, in MB. */
+function held(before: NodeJS.MemoryUsage): number {
+  collect()
+  const after = process.memoryUsage()
+  return (after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers) / 1e6
+}
+
+function simulate(hosts: number) {
+  const next = random(1)
+  collect()
+  const before = process.memoryUsage()
+  const names = Array.from({ length: hosts }, (_, i) => nameOf(i))
+  const inventory = new Inventory()
+  let begin = cpu()
+  let own: number[] = []
+  for (const [i, peer] of names.entries()) {
+    const programs = programsOf(next)
+    if (i === 0) own = programs
+    inventory.announce(
+      peer,
+      programs.map((program) => ({
+        sha256: shas[program]!,
+        abi: 'x86-64',
+        window: 6,
+        processes: Math.floor(next() * 200),
+      })),
+    )
+  }
+  const inventoryMs = cpu() - begin
+  const inventoryMB = held(before)
+
+  begin = cpu()
+  const placed = new Rendezvous(names[0]!)
+  const neighbourhoods = own.map((program) => {
+    const holders = inventory.holders({ sha256: shas[program]!, abi: 'x86-64', window: 6 }, 5)
+    return { program, holders: holders.length, neighbours: placed.neighbours(shas[program]!, holders, now) }
+  })
+  const placementMs = cpu() - begin
+
+  const book = new DigestBook(new Refusals())
+  const codes = Uint32Array.from({ length: 700 }, () => Math.floor(next() * 2 ** 27))
+  const one = Sketch.of(hash.hash(new Set(codes)))
+  begin = cpu()
+  let digests = 0
+  for (const { program, neighbours } of neighbourhoods)
+    for (const peer of neighbours) {
+      const digest = digestOf(program, one)
+      book.apply(
+        'raised',
+        { key: `${program}`, peer, name: peer, expires: now + WEEK, body: encodeDigest(digest) },
+        now,
+      )
+      digests++
+    }
+  const bookMs = cpu() - begin
+  const heldMB = held(before)
+  const residentMB = process.memoryUsage().rss / 1e6
+
+  const holders = neighbourhoods.map((of) => of.holders - 1)
+  const part = (least: number): number =>
+    to(3, holders.filter((count) => count >= least).length / holders.length)
+  return {
+    hosts,
+    profiles: P,
+    rows: inventory.gauge().rows,
+    digests,
+    inventoryMB: to(1, inventoryMB),
+    heldMB: to(1, heldMB),
+    residentMB: to(0, residentMB),
+    inventoryMs: to(0, inventoryMs),
+    placementMs: to(0, placementMs),
+    bookMs: to(0, bookMs),
+    coverage: { adopt: part(4), ask: part(7), outliers: part(12), whole: part(64) },
+    kept: book.gauge().digests,
+    load: loadOf(names),
+    traffic: trafficOf(hosts, next),
+    liars: {
+      quorum: quorumFor(Math.min(hosts - 1, 64), 25),
+      chance5: to(4, chanceInSample(hosts, Math.round(hosts * 0.05), 25, 4)),
+      chance2: to(5, chanceInSample(hosts, Math.round(hosts * 0.02), 25, 4)),
+    },
+    overlap: overlapOf(names),
+  }
+}
+
+function digestOf(program: number, { pairs, bits }: Sketch): Digest {
+  return {
+    binary: `/usr/bin/program-${program}`,
+    sha256: shas[program]!,
+    abi: 'x86-64',
+    window: 6,
+    state: 'normal',
+    calls: 123_456,
+    pairs,
+    sketch: { key: '00000000', bits: Uint8Array.from(bits) },
+    sequences: 345,
+    anomalies: 0,
+    sinceChange: 99_999,
+    since: 1,
+    made: now,
+    lost: 0,
+    body: { sha256: shas[program]!, bytes: 4000 },
+  }
+}
+
+/** How many of a sample of hosts keep each host's digest of a program that all have. */
+function loadOf(names: readonly string[]) {
+  const sample = names.slice(0, Math.min(300, names.length))
+  const keptBy = new Map<string, number>()
+  for (const self of sample)
+    for (const peer of new Rendezvous(self).neighbours(shas[0]!, names, now))
+      keptBy.set(peer, (keptBy.get(peer) ?? 0) + 1)
+  const counts = names.map((peer) => keptBy.get(peer) ?? 0)
+  const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length
+  const variance = counts.reduce((sum, count) => sum + (count - mean) ** 2, 0) / counts.length
+  return {
+    sample: sample.length,
+    mean: to(2, mean),
+    deviation: to(2, Math.sqrt(variance)),
+    /** Of independent draws. */
+    expected: to(2, Math.sqrt(sample.length * (64 / names.length) * (1 - 64 / names.length))),
+    most: Math.max(...counts),
+  }
+}
+
+/** How many of 64 neighbours are neighbours a week later. */
+function overlapOf(names: readonly string[]): number {
+  const placed = new Rendezvous(names[0]!)
+  const first = new Set(placed.neighbours(shas[0]!, names, now))
+  return placed.neighbours(shas[0]!, names, now + WEEK).filter((peer) => first.has(peer)).length
+}
+
+/** A day of questions: 1.15 a profile and week, 25 drawn of 64 neighbours, all of them asked (screening spares half). */
+function trafficOf(hosts: number, next: () => number) {
+  const questions = (P * 1.15) / 7
+  const perMinute = (questions * 25) / 1440
+  const incoming = new Uint16Array(hosts)
+  let most = 0
+  for (let minute = 0; minute < 60; minute++) {
+    incoming.fill(0)
+    const sent = Math.round((hosts * questions) / 1440)
+    for (let i = 0; i < sent; i++)
+      for (const { at } of drawPeers(
+        Array.from({ length: 64 }, () => ({ at: Math.floor(next() * hosts), tag: undefined })),
+        { peers: 25, perTag: 5 },
+        next,
+      ))
+        incoming[at]!++
+    for (const count of incoming) most = Math.max(most, count)
+  }
+  return {
+    questionsADay: to(0, questions),
+    messagesADay: to(0, questions * 25),
+    bothWaysMBADay: to(2, (2 * questions * 25 * 430) / 1e6),
+    perMinute: to(2, perMinute),
+    mostInAMinute: most,
+    allowedAMinute: 60,
+  }
+}
+
+/** Bytes on the wire, a host, everything told anew twice a day: rows of 28, digests of 1 KiB, bodies of 3 KB (window 6), 15 % of the profiles changing a day. */
+function exchanged(hosts: number) {
+  const gossiped = hosts * P * 1024
+  const rows = hosts * P * 28
+  const digests = P * 64 * 1024
+  return {
+    hosts,
+    everywhereMB: to(0, gossiped / 1e6),
+    everywhereKBs: to(1, (3 * gossiped * (2 + 0.15)) / 86_400 / 1000),
+    inventoryMB: to(0, rows / 1e6),
+    inventoryKBs: to(2, (3 * rows * (2 + 0.15)) / 86_400 / 1000),
+    pulledMB: to(0, digests / 1e6),
+    pulledMBADay: to(1, (digests * 0.15) / 1e6),
+    questionsMBADay: to(2, (2 * ((P * 1.15) / 7) * 25 * 430) / 1e6),
+    adoptionMB: to(0, (P * 16 * 3000) / 1e6),
+  }
+}
+
+const runs = sizes.map(simulate)
+for (const run of runs) {
+  say(
+    `\n${run.hosts} hosts with ${P} profiles: ${run.rows} rows, ${run.digests} digests of 64 neighbours a binary (one host's)`,
+  )
+  say(
+    `held ${run.heldMB} MB (inventory ${run.inventoryMB}), resident ${run.residentMB} MB of ${BUDGET_MB}; CPU: taking all rows ${run.inventoryMs} ms, choosing all neighbours ${run.placementMs} ms a week, taking all digests ${run.bookMs} ms`,
+  )
+  say(
+    `own programs with so many other hosts: 4 or more (adopt) ${run.coverage.adopt}, 7 (ask) ${run.coverage.ask}, 12 (outliers) ${run.coverage.outliers}, 64 ${run.coverage.whole}`,
+  )
+  say(
+    `a digest is kept by ${run.load.mean} of ${run.load.sample} hosts, deviation ${run.load.deviation} (even: ${run.load.expected}), most ${run.load.most}; ${run.overlap} of 64 neighbours stay the next week`,
+  )
+  say(
+    `questions a day ${run.traffic.questionsADay}, messages ${run.traffic.messagesADay} (${run.traffic.bothWaysMBADay} MB both ways), ${run.traffic.perMinute} a minute in, most ${run.traffic.mostInAMinute} of ${run.traffic.allowedAMinute} allowed; k=${run.liars.quorum}: P(4 liars of 25) ${run.liars.chance2} at 2 %, ${run.liars.chance5} at 5 %`,
+  )
+}
+const exchange = [100, 1000, 10_000].map(exchanged)
+say(
+  '\nexchanged a host: all digests gossiped (MB kept, KB/s with 3 copies); or rows, digests of 64 neighbours, questions, bodies',
+)
+say(
+  table(
+    [
+      'hosts',
+      'digests MB',
+      'KB/s',
+      'rows MB',
+      'KB/s',
+      'pulled MB',
+      'MB/day',
+      'questions MB/day',
+      'adopting all MB',
+    ],
+    exchange.map((row) => Object.values(row)),
+  ),
+)
+console.log(JSON.stringify({ bench: 'fleet-scale', budgetMB: BUDGET_MB, runs, exchange }))

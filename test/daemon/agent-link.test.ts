@@ -1,0 +1,178 @@
+/** The agent's side of the daemon: lists, semaphores, delays for a time, what delays would have done. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { ClassBoard } from '#classes'
+import type { Incident } from '#incidents'
+import { AgentLink } from '../../src/daemon/agent/link.ts'
+import { OFFENDERS_LIMIT, OffenderList } from '../../src/daemon/agent/offenders.ts'
+import { ShadowDelays } from '../../src/daemon/agent/shadow.ts'
+import type { AgentConfig } from '../../src/daemon/agent-config.ts'
+import { nextRun, splayOf } from '../../src/daemon/agent-schedule.ts'
+import { BinaryResponses } from '../../src/daemon/responses.ts'
+import { initialSettings } from '../../src/daemon/settings.ts'
+
+const incident = (id: string, binary = '/usr/bin/x'): Incident => ({
+  id,
+  binary,
+  sha256: '',
+  abi: 'x86-64',
+  window: 6,
+  severity: 'notice',
+  anomalous: 1,
+  maxLfc: 1,
+  pairs: [],
+  pairsCut: 0,
+  pids: [],
+  firstSeen: 0,
+  lastSeen: 0,
+  state: 'open',
+  bits: null,
+  level: null,
+  parts: [],
+  windows: [],
+  edge: null,
+  m: null,
+  q: null,
+  units: 0,
+  ordinals: [],
+})
+
+function world() {
+  const it = {
+    now: 1_000_000,
+    tolerated: [] as string[],
+    applied: [] as string[],
+    open: [incident('aaaaaaaa')],
+  }
+  const classes = new ClassBoard()
+  const settings = initialSettings()
+  const saved = { list: async function* () {}, put: async () => {}, del: async () => {} }
+  const responses = new BinaryResponses(saved as never, () => settings)
+  const config: AgentConfig = {
+    enabled: true,
+    dryRun: false,
+    policy: '',
+    intervalMs: 300_000,
+    splayMs: 0,
+    never: [],
+    webhooks: ['http://127.0.0.1:1/hook'],
+  }
+  const link = new AgentLink({
+    config,
+    classes,
+    responses,
+    settings: () => settings,
+    messages: { level: 4, say() {}, close() {} },
+    now: () => it.now,
+    host: () => 'alpha',
+    incidents: () => it.open,
+    tolerated: ({ id }) => it.tolerated.includes(id),
+    excused: () => false,
+    load: () => [],
+    applyResponse: async (binary) => void it.applied.push(binary),
+  })
+  const holds = () => classes.holds('ph_sequence_anomaly', it.now)
+  const facts = () =>
+    link.facts() as {
+      at: number
+      offenders: { ph_sequence: { pid: number; lfc: number; tolerated: boolean }[] }
+    }
+  return { it, link, classes, responses, holds, facts }
+}
+
+describe('the agent link', () => {
+  it('an anomaly is an entry and a semaphore, which stands until a run that looked after it', async () => {
+    const { it: at, link, holds, facts } = world()
+    link.observe({ pid: 10, lfc: 3 }, incident('aaaaaaaa'))
+    link.observe({ pid: 10, lfc: 9 }, incident('aaaaaaaa'))
+    assert.equal(holds(), true)
+    assert.deepEqual(
+      facts().offenders.ph_sequence.map(({ pid, lfc }) => [pid, lfc]),
+      [[10, 9]],
+    )
+    const word = (upTo: number) =>
+      link.run({ id: '00000001', state: 'over', dealt: ['ph_sequence_anomaly'], upTo })
+    assert.deepEqual((await word(at.now - 1)).expedited, [], 'it was raised after that run looked')
+    assert.equal(holds(), true)
+    assert.deepEqual((await word(at.now)).expedited, ['ph_sequence_anomaly'])
+    assert.equal(holds(), false)
+    assert.deepEqual(facts().offenders.ph_sequence, [])
+    at.now += 1000
+    link.observe({ pid: 11, lfc: 1 }, incident('aaaaaaaa'))
+    assert.equal(holds(), true, 'the incident goes on')
+  })
+
+  it('what is tolerated is on no list, and raises nothing', () => {
+    const { it: at, link, holds, facts } = world()
+    link.observe({ pid: 10, lfc: 3 }, incident('aaaaaaaa'))
+    at.tolerated = ['aaaaaaaa']
+    assert.equal(facts().offenders.ph_sequence[0]?.tolerated, true)
+    const other = world()
+    other.it.tolerated = ['aaaaaaaa']
+    other.link.observe({ pid: 10, lfc: 3 }, incident('aaaaaaaa'))
+    assert.equal(other.holds(), false)
+    assert.equal(holds(), true)
+  })
+
+  it('a delay for a time ends by itself, and with a run that is not heard of', async () => {
+    const { it: at, link, responses } = world()
+    await link.delay('/usr/bin/x', undefined, at.now + 60_000, undefined)
+    assert.equal(responses.unitMs('/usr/bin/x'), 10)
+    at.now += 60_000
+    link.keepHouse()
+    assert.equal(responses.unitMs('/usr/bin/x'), 0)
+    await link.delay('/usr/bin/x', 50, at.now + 60_000, '00000002')
+    at.now += 2000
+    await link.run({ id: '00000002', state: 'alive', dealt: [], upTo: 0 })
+    at.now += 2000
+    link.keepHouse()
+    assert.equal(responses.unitMs('/usr/bin/x'), 50, 'it lives')
+    at.now += 1000
+    link.keepHouse()
+    assert.equal(responses.unitMs('/usr/bin/x'), 0, 'it died')
+    await link.delay('/usr/bin/x', 50, at.now + 60_000, '00000003')
+    await link.run({ id: '00000003', state: 'over', dealt: [], upTo: 0 })
+    at.now += 30_000
+    link.keepHouse()
+    assert.equal(responses.unitMs('/usr/bin/x'), 50, 'through: it lasts by itself')
+  })
+
+  it('webhooks go where the config allows, and nowhere else', () => {
+    const { link } = world()
+    assert.throws(() => link.report('x', { url: 'http://169.254.169.254/' }), /does not allow it/)
+  })
+
+  it('the list of offenders has a cap, and forgets who was quiet longest', () => {
+    const list = new OffenderList()
+    for (let pid = 1; pid <= OFFENDERS_LIMIT + 10; pid++)
+      list.saw({ pid, binary: '/x', seenAt: pid, lfc: 1, incident: 'a' })
+    assert.equal(list.all().length, OFFENDERS_LIMIT)
+    assert.equal(list.dropped, 10)
+    assert.ok(!list.all().some(({ pid }) => pid <= 10))
+  })
+
+  it('what delays would have done: not what a held process would not have come to', () => {
+    const shadow = new ShadowDelays()
+    // LFC 1: 20 ms. What comes within them would not have come.
+    shadow.saw(1, '/x', 1, 10, 600_000, 1000)
+    shadow.saw(1, '/x', 2, 10, 600_000, 1010)
+    shadow.saw(1, '/x', 3, 10, 600_000, 1020)
+    shadow.saw(2, '/x', 30, 10, 600_000, 1020)
+    assert.deepEqual(shadow.total(2000), { processes: 2, ms: 20 + 80 + 600_000 })
+    assert.deepEqual(shadow.total(2000 + 8 * 86_400_000), { processes: 0, ms: 0 })
+  })
+})
+
+describe("the agent's schedule", () => {
+  it("is a multiple of the interval and the host's own moment, whatever the time", () => {
+    const offset = splayOf('alpha', 60_000)
+    assert.equal(splayOf('alpha', 60_000), offset)
+    assert.notEqual(splayOf('beta', 60_000), offset)
+    assert.equal(splayOf('alpha', 0), 0)
+    for (let now = 1_700_000_000_000; now < 1_700_000_900_000; now += 777) {
+      const next = nextRun(now, 300_000, offset)
+      assert.ok(next > now && next <= now + 300_000)
+      assert.equal((next - offset) % 300_000, 0)
+    }
+  })
+})
