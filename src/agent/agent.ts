@@ -16,6 +16,7 @@ import { type Facts, factsShape, noFacts, sightOf } from './run/facts.ts'
 import { Ledger } from './run/ledger.ts'
 import { PromiseLocks, RunLock } from './run/locks.ts'
 import { newId, type RunReport, runPolicy } from './run/run.ts'
+import { actionsOf } from './run/told.ts'
 
 export interface AgentOptions {
   /** The state folder, absolute. */
@@ -150,6 +151,7 @@ export async function agentRun(
     })
     clearInterval(alive)
     if (!options.signal.aborted) leases.commit()
+    await journal(daemon, report, say)
     await word({
       state: 'over',
       dealt: report.expedited,
@@ -163,6 +165,21 @@ export async function agentRun(
   } finally {
     clearInterval(alive)
     lock?.release()
+  }
+}
+
+/** The ledger has it in any case. */
+async function journal(
+  daemon: DaemonPort | undefined,
+  report: RunReport,
+  say: (line: string) => void,
+): Promise<void> {
+  const records = actionsOf(report)
+  if (!daemon || records.length === 0) return
+  try {
+    await daemon.post('/journal', { records })
+  } catch (error) {
+    say(`the journal does not tell of what was done: ${(error as Error).message}`)
   }
 }
 

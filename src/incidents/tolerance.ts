@@ -37,15 +37,19 @@ export type Accused = Pick<Incident, 'binary' | 'abi' | 'sha256'> & {
   pairs?: Incident['pairs']
   /** Pairs beyond those kept: what they were nobody knows, so no evidence covers them. */
   pairsCut?: number
-  /** Program that started it for the first time, where that is the novelty. */
-  edges?: readonly string[]
+  /** The program that started another for the first time, and the other. */
+  edge?: Incident['edge']
+  /** What of a judged process spoke. */
+  parts?: Incident['parts']
 }
 
-/** What an accused showed, a text for each thing: `pair 59 2 41`, `edge /usr/sbin/nginx`. */
-export function evidenceOf({ pairs = [], edges = [] }: Accused): string[] {
+/** What an accused showed, a text for each thing: `pair 59 2 41`, `edge /usr/sbin/nginx /bin/sh`, `part recurrence`. */
+export function evidenceOf({ pairs = [], edge, parts = [] }: Accused): string[] {
   return [
     ...pairs.map(({ current, previous, distance }) => `pair ${current} ${distance} ${previous}`),
-    ...edges.map((parent) => `edge ${parent}`),
+    ...(edge ? [`edge ${edge.parent} ${edge.started}`] : []),
+    // The edge's own part is the edge.
+    ...parts.filter(({ part }) => part !== 'edge').map(({ part }) => `part ${part}`),
   ]
 }
 

@@ -117,7 +117,7 @@ promises:
       ],
       [
         'filters:\n  a: { owner: x, result: owner.tty }\npromises: []\n',
-        'default.yaml:2:26: tty is no criterion of this filter, which has owner',
+        'default.yaml:2:32: tty is no criterion of this filter, which has owner',
       ],
       ['a: [\n', /^default\.yaml:2:1: it is not YAML: /.source],
     ]

@@ -111,8 +111,9 @@ function inside(lower: string, folder: string): void {
     ...[
       database('in'),
       database('new'),
-      'report_url=stdout',
+      // Of the reports named after it.
       'report_format=json',
+      'report_url=stdout',
       'num_workers=2',
       'gzip_dbout=no',
     ],
@@ -174,7 +175,9 @@ function inside(lower: string, folder: string): void {
   )
 }
 
-const round = (n: number): number => Math.round(n * 100) / 100
+function round(n: number): number {
+  return Math.round(n * 100) / 100
+}
 
 /** Paths of aide's JSON report: objects of `added`, `removed` and `changed`. */
 function aidePaths(report: string): Set<string> {
@@ -185,18 +188,21 @@ function aidePaths(report: string): Set<string> {
 
 /** Twenty changes of different kinds, spread over the tree. */
 function plant(tree: string): { count: number; paths: Set<string> } {
-  const bin = join(tree, 'bin')
-  const files = readdirSync(bin)
-    .map((name) => join(bin, name))
-    .filter((path) => {
-      const stat = lstatSync(path)
-      return (
-        stat.isFile() && stat.nlink === 1 && (stat.mode & 0o7000) === 0 && stat.size > 1000 && stat.size < 1e6
-      )
-    })
+  const files: string[] = []
+  const look = (folder: string) => {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (files.length >= 500) return
+      const path = join(folder, entry.name)
+      if (entry.isDirectory()) look(path)
+      if (!entry.isFile()) continue
+      const { nlink, mode, size } = lstatSync(path)
+      if (nlink === 1 && (mode & 0o7000) === 0 && size > 1000 && size < 1e6) files.push(path)
+    }
+  }
+  look(tree)
   const take = () => {
     const path = files.splice(Math.floor(files.length / 2), 1)[0]
-    if (path === undefined) throw new Error(`${bin} has too few files`)
+    if (path === undefined) throw new Error(`${tree} has too few files`)
     return path
   }
   const paths = new Set<string>()
@@ -222,10 +228,10 @@ function plant(tree: string): { count: number; paths: Set<string> } {
     () => chownSync(touched(take()), 0, 1234),
     () => unlinkSync(touched(take())),
     () => unlinkSync(touched(take())),
-    () => writeFileSync(touched(join(tree, 'lib/planted.so')), 'x'),
-    () => writeFileSync(touched(join(tree, 'share/.hidden')), 'x', { mode: 0o4755 }),
-    () => mkdirSync(touched(join(tree, 'share/planted'))),
-    () => symlinkSync('/etc/shadow', touched(join(tree, 'share/link'))),
+    () => writeFileSync(touched(join(tree, 'planted.so')), 'x'),
+    () => writeFileSync(touched(join(tree, '.hidden')), 'x', { mode: 0o4755 }),
+    () => mkdirSync(touched(join(tree, 'planted'))),
+    () => symlinkSync('/etc/shadow', touched(join(tree, 'link'))),
     () => {
       const path = touched(take())
       linkSync(path, touched(`${path}-linked`))
@@ -239,7 +245,7 @@ function plant(tree: string): { count: number; paths: Set<string> } {
       const path = touched(take())
       renameSync(path, touched(`${path}-renamed`))
     },
-    () => chmodSync(touched(join(tree, 'share')), 0o777),
+    () => chmodSync(touched(tree), 0o777),
   ]
   for (const change of changes) change()
   return { count: changes.length, paths }

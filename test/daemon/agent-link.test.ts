@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ClassBoard } from '#classes'
-import { type Incident, unjudged } from '#incidents'
+import type { Incident } from '#incidents'
 import { AgentLink } from '../../src/daemon/agent/link.ts'
 import { OFFENDERS_LIMIT, OffenderList } from '../../src/daemon/agent/offenders.ts'
 import { ShadowDelays } from '../../src/daemon/agent/shadow.ts'
@@ -26,7 +26,15 @@ const incident = (id: string, binary = '/usr/bin/x'): Incident => ({
   firstSeen: 0,
   lastSeen: 0,
   state: 'open',
-  ...unjudged(),
+  bits: null,
+  level: null,
+  parts: [],
+  windows: [],
+  edge: null,
+  m: null,
+  q: null,
+  units: 0,
+  ordinals: [],
 })
 
 function world() {

@@ -110,7 +110,7 @@ test('showing more than what was excused is accused again; showing less is not',
       assert.ok(book.tolerated({ ...of, pairs: (of.pairs ?? []).slice(0, 1) }, 5))
       const more = { ...of, pairs: [...(of.pairs ?? []), { ...extra, current: 9 }] }
       assert.equal(book.tolerated(more, 5), undefined)
-      assert.equal(book.tolerated({ ...of, edges: ['/bin/sh'] }, 5), undefined)
+      assert.equal(book.tolerated({ ...of, edge: { parent: '/bin/a', started: '/bin/sh' } }, 5), undefined)
       assert.equal(book.tolerated(of, 10), undefined)
     }),
   )

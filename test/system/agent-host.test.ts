@@ -1,11 +1,28 @@
 /** What promises do to real processes, without a daemon: signals, leases and their keeper, the gate of execs, restarts, locks. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { getPriority } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { agentFolder, agentRun, Ledger, leasesFolder, PolicyError, type RunReport, undoAct } from '#agent'
+import {
+  agentFolder,
+  agentRun,
+  importCfengine,
+  Ledger,
+  leasesFolder,
+  PolicyError,
+  type RunReport,
+  undoAct,
+} from '#agent'
 import { signalProcess } from '../../src/agent/host/pidfd.ts'
 import { startTicksOf, statusOf } from '../../src/agent/host/processes.ts'
 import { Cleanup, until } from './hosts.ts'
@@ -167,6 +184,68 @@ describe('promises on real processes', { skip }, () => {
     assert.equal(report.degraded, true)
     assert.match(report.promises[0]!.why, /none is touched/)
     for (const { pid } of [one, two]) assert.ok(statusOf(pid))
+  })
+
+  it("the paper's second policy, brought over: who calls too much is killed, the web server told, a trace taken", async () => {
+    const script = '/tmp/lymph-paper-load.sh'
+    const mark = join(folder, 'trace')
+    writeFileSync(script, `echo "$1" > ${mark}\n`, { mode: 0o644 })
+    cleanup.add(() => rmSync(script, { force: true }))
+    const text = readFileSync(new URL('../agent/cfengine/paper-load.cf', import.meta.url), 'utf8')
+    const web = spawn('/bin/sh', ['-c', "trap 'echo hup' HUP; while :; do sleep 0.1; done"], {
+      argv0: 'nginx: worker',
+      uid: 65_534,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    let said = ''
+    web.stdout.on('data', (chunk) => {
+      said += chunk
+    })
+    cleanup.add(() => web.kill('SIGKILL'))
+    const [hog, quiet] = [start('while :; do sleep 0.1; done'), start('while :; do sleep 0.1; done')]
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const offenders = [web.pid as number, hog.pid].map((pid) => ({
+      pid,
+      binary: readlinkSync(`/proc/${pid}/exe`),
+      seenAt: Date.now(),
+      lfc: 0,
+      incident: '',
+      tolerated: false,
+    }))
+    const dealt: unknown[] = []
+    const daemon = {
+      get: async <T>() =>
+        ({
+          at: Date.now(),
+          classes: [{ name: 'ph_load_anomaly', until: 0 }],
+          offenders: { ph_sequence: [], ph_load: offenders },
+        }) as T,
+      post: async <T>(_path: string, body?: unknown) => {
+        const { dealt: names } = body as { dealt?: unknown[] }
+        dealt.push(...(names ?? []))
+        return {} as T
+      },
+    }
+    const report = await agentRun({
+      ...{ ...options, daemon, noLocks: true, mode: 'act' as const },
+      policyFile: file(importCfengine(text, 'paper-load.cf').yaml),
+      signal: new AbortController().signal,
+    })
+    assert.ok(!('held' in report))
+    assert.deepEqual(
+      report.promises.map(({ type, state: how }) => [type, how]),
+      [
+        ['commands', 'repaired'],
+        ['processes', 'repaired'],
+        ['processes', 'repaired'],
+      ],
+      JSON.stringify(report),
+    )
+    assert.equal(readFileSync(mark, 'utf8'), 'abnormal load\n')
+    await until('the web server was told', () => said.includes('hup') || undefined)
+    await until('the other is gone', () => hog.signalCode ?? undefined)
+    assert.ok(statusOf(quiet.pid), 'who is on no list is left alone')
+    assert.deepEqual(dealt, ['ph_load_anomaly'])
   })
 
   it('a loop of restarts ends at its limit, and the run says so', async () => {

@@ -136,7 +136,7 @@ describe('the agent on a live host', { skip }, () => {
       file,
     )
     const { pid } = await victim()
-    const bystander = spawn(program, ['-c', 'read line'], { stdio: ['pipe', 'ignore', 'ignore'] })
+    const bystander = spawn('/bin/sleep', ['300'], { stdio: 'ignore' })
     cleanup.add(() => bystander.kill('SIGKILL'))
     const told = await lymph([
       '--state',

@@ -6,7 +6,7 @@ import { stringify } from 'yaml'
 import { ClassExpressionError, canonify, parseClassExpression } from '#classes'
 import { PolicyError } from '../errors.ts'
 import { detectorNames } from '../promises/processes/filter.ts'
-import { signals } from '../promises/processes/shape.ts'
+import { PromiseBodies, plainText, take } from './bodies.ts'
 import type { Token } from './lexer.ts'
 import { type Attribute, type CfFilter, CfParser, type CfPolicy, type CfPromise } from './parser.ts'
 
@@ -16,8 +16,6 @@ export interface Imported {
   notes: string[]
 }
 
-/** cfengine stops a process until somebody continues it; here nothing is stopped for ever. */
-const STOP_FOR = '1h'
 /** Kept of what these said to cfengine: nothing; lymph has its own place for each. */
 const settledElsewhere: Readonly<Record<string, string>> = {
   splaytime: 'agent.splay of the config',
@@ -119,7 +117,7 @@ class Converter {
       this.#fault(name, `${name.text} is not brought over: define classes under classes:`)
     else if (settledElsewhere[key] !== undefined)
       this.#note(name, `${name.text} is settled elsewhere: ${settledElsewhere[key]}`)
-    else into.variables[name.text] = this.#text(words.join(' '))
+    else into.variables[name.text] = plainText(words.join(' '))
   }
 
   /** A list of classes is true where any of them is. */
@@ -191,12 +189,17 @@ class Converter {
     const guard = this.#guard(classes, classToken)
     const rest = { ...promise, attributes: [...promise.attributes] }
     const language = this.#language(rest)
+    const bodies = new PromiseBodies({
+      filters: this.#filters,
+      fault: (token, message) => this.#fault(token, message),
+      note: (token, message) => this.#note(token, message),
+    })
     const body =
       section === 'processes'
-        ? { processes: this.#processes(rest) }
+        ? { processes: bodies.processes(rest) }
         : section === 'files'
-          ? { files: this.#files(rest) }
-          : { commands: this.#command(rest) }
+          ? { files: bodies.files(rest) }
+          : { commands: bodies.command(rest) }
     for (const { name, token } of rest.attributes)
       this.#fault(token, `${name}= of ${section} is not brought over`)
     return {
@@ -231,123 +234,6 @@ class Converter {
     }
   }
 
-  #processes(promise: CfPromise): Record<string, unknown> {
-    const { subject } = promise
-    const filter = take(promise, 'filter')
-    const signal = take(promise, 'signal')
-    const action = take(promise, 'action')
-    const restart = take(promise, 'restart')
-    const useshell = take(promise, 'useshell')
-    if (useshell && !/^(false|no|off|none)$/.test(useshell.value) && restart)
-      this.#note(useshell.token, 'there is no shell: what is restarted is started as it is')
-    for (const name of filter?.value.split(/[,:]/) ?? [])
-      if (!this.#filters.has(name))
-        this.#fault((filter as Attribute).token, `the filter ${name} is not defined above`)
-    // What takes every process is the filter's business.
-    const everything = /^(\.|\.\*|\.\+|\^\.\*\$?|)$/.test(subject.text)
-    if (everything && !filter)
-      this.#fault(subject, 'a promise about every process is not brought over: name a filter')
-    const select = {
-      ...(filter ? { filter: filter.value.split(/[,:]/) } : {}),
-      ...(everything ? {} : { name: this.#text(subject.text) }),
-    }
-    if (action && !['signal', 'do', 'warn'].includes(action.value))
-      this.#fault(action.token, `action=${action.value} is not brought over: signal, do and warn are`)
-    if (action?.value === 'warn') return { ...select, act: 'warn' }
-    if (signal) {
-      const name = signal.value.toLowerCase().replace(/^sig/, '')
-      if (!(signals as readonly string[]).includes(name))
-        this.#fault(signal.token, `signal=${signal.value} is not brought over: ${signals.join(', ')} are`)
-      const again = restart ? { restart: this.#argv(restart.value, restart.token) } : {}
-      if (name === 'kill') return { ...select, act: 'kill', ...again }
-      if (name === 'stop') {
-        this.#note(
-          signal.token,
-          `signal=stop becomes a stop for ${STOP_FOR}, taken anew while the cause lasts: nothing is stopped for ever`,
-        )
-        return { ...select, act: 'stop', for: STOP_FOR }
-      }
-      return { ...select, act: 'signal', signal: name, ...again }
-    }
-    if (restart) return { ...select, act: 'restart', restart: this.#argv(restart.value, restart.token) }
-    this.#note(subject, 'neither signal= nor restart: it only warns')
-    return { ...select, act: 'warn' }
-  }
-
-  #files(promise: CfPromise): Record<string, unknown> {
-    const { subject } = promise
-    const path = this.#text(subject.text)
-    const action = take(promise, 'action')
-    const [, verb = 'warn', kind = 'all'] =
-      /^(warn|fix)(all|plain|dirs)$/.exec(action?.value ?? 'warnall') ?? []
-    if (action && !/^(warn|fix)(all|plain|dirs)$/.test(action.value))
-      this.#fault(
-        action.token,
-        `action=${action.value} is not brought over: warnall, warnplain, warndirs, fixall, fixplain and fixdirs are`,
-      )
-    const recurse = take(promise, 'recurse') ?? take(promise, 'r')
-    const checksum = take(promise, 'checksum')
-    if (checksum && checksum.value !== 'sha256')
-      this.#note(checksum.token, `checksum=${checksum.value} becomes SHA-256`)
-    if (kind !== 'all')
-      this.#note(
-        (action as Attribute).token,
-        `${action?.value} looks at everything below, not at ${kind} alone`,
-      )
-    const mode = take(promise, 'mode')
-    const one = (name: string) => take(promise, name)?.value
-    const owner = one('owner')
-    const group = one('group')
-    const xdev = one('xdev')
-    const ignore = take(promise, 'ignore')
-    return {
-      path,
-      ...(recurse ? { recurse: /^inf/.test(recurse.value) ? 'inf' : Number(recurse.value) } : { recurse: 0 }),
-      ...(mode ? { mode: mode.value } : {}),
-      ...(owner ? { owner: owner.split(',') } : {}),
-      ...(group ? { group: group.split(',') } : {}),
-      ...(xdev ? { xdev: /^(true|on|yes)$/.test(xdev) } : {}),
-      ...(ignore ? { ignore: [ignore.value] } : {}),
-      act: verb,
-    }
-  }
-
-  #command(promise: CfPromise): Record<string, unknown> {
-    const timeout = take(promise, 'timeout')
-    const owner = take(promise, 'owner')
-    const chdir = take(promise, 'chdir')
-    take(promise, 'useshell')
-    const background = take(promise, 'background')
-    if (background && /^(true|on|yes)$/.test(background.value))
-      this.#note(background.token, 'background=true: the run waits for it, within its timeout')
-    return {
-      argv: this.#argv(promise.subject.text, promise.subject),
-      ...(timeout ? { timeout: `${timeout.value}s` } : {}),
-      ...(owner ? { user: owner.value } : {}),
-      ...(chdir ? { cwd: chdir.value } : {}),
-    }
-  }
-
-  /** A command line's words. @returns [] where only a shell would understand it, which is a fault */
-  #argv(line: string, token: Token): string[] {
-    const bare = line.replaceAll(/\$[({][\w.]+[)}]/g, '')
-    const meant = /[|&;<>`$*?~]/.exec(bare)
-    if (meant) {
-      this.#fault(token, `'${meant[0]}' is for a shell, and there is none: put it into a script and run that`)
-      return []
-    }
-    const words = this.#text(line).match(/"[^"]*"|'[^']*'|\S+/g) ?? []
-    const argv = words.map((word) => word.replace(/^(["'])(.*)\1$/s, '$2'))
-    if (!argv[0]?.startsWith('/') && !argv[0]?.startsWith('$('))
-      this.#fault(token, `'${argv[0] ?? ''}': name the program by its full path`)
-    return argv
-  }
-
-  /** `${x}` is `$(x)`. */
-  #text(text: string): string {
-    return text.replaceAll(/\$\{([\w.]+)\}/g, '$($1)')
-  }
-
   #fault(token: Pick<Token, 'line' | 'column'>, message: string): void {
     this.#faults.push(this.#parser.error(token, message).message)
   }
@@ -355,10 +241,4 @@ class Converter {
   #note(token: Pick<Token, 'line' | 'column'>, message: string): void {
     this.#notes.push(`${this.#file}:${token.line}:${token.column}: ${message}`)
   }
-}
-
-/** The attribute, which is then dealt with. */
-function take(promise: CfPromise, name: string): Attribute | undefined {
-  const index = promise.attributes.findIndex((attribute) => attribute.name === name)
-  return index < 0 ? undefined : promise.attributes.splice(index, 1)[0]
 }

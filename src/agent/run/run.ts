@@ -30,6 +30,8 @@ export interface StepReport {
   id: string
   act: string
   target: string
+  /** Those it answered. */
+  incidents: readonly string[]
   result: Outcome['result'] | 'dry'
   line: string
 }
@@ -177,7 +179,7 @@ async function runStep(
     result: ports.dryRun ? 'dry' : 'begun',
     line: ports.dryRun ? `would ${act} ${target}` : '',
   })
-  if (ports.dryRun) return { id, act, target, result: 'dry', line: `would ${act} ${target}` }
+  if (ports.dryRun) return { id, act, target, incidents, result: 'dry', line: `would ${act} ${target}` }
   const hands: Hands = {
     ...world,
     run,
@@ -194,7 +196,7 @@ async function runStep(
   }
   for (const name of outcome.classes ?? []) (world.classes as Set<string>).add(name)
   ports.ledger.close(id, outcome)
-  return { id, act, target, result: outcome.result, line: outcome.line }
+  return { id, act, target, incidents, result: outcome.result, line: outcome.line }
 }
 
 /** Whatever a type planned: a step that answers a tolerated incident is not taken. */

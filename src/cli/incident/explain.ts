@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import type { ExplainedPair, Explanation, Incident } from '#incidents'
 import { contextOf, print, printJson } from '../context.ts'
-import { ago, compact, moment, plain } from '../format.ts'
+import { ago, compact, moment, plain, share } from '../format.ts'
 import { windowText } from '../pairs.ts'
 import { facts } from '../table.ts'
 
@@ -42,7 +42,7 @@ export function story(told: Explanation, now: number): string[] {
     `Unseen (${pairs.length}${pairsCut > 0 ? ` and ${pairsCut} not kept` : ''}):`,
     ...pairs.slice(0, pairsShown).map((pair) => plain(`  ${pairStory(pair, profile !== undefined)}`)),
     ...(pairs.length > pairsShown ? [`  and ${pairs.length - pairsShown} more: --json has them`] : []),
-    ...windowsOf(incident),
+    ...spokenOf(incident),
     '',
     'What was done:',
     ...told.deeds.map((deed) => plain(`  ${deed}`)),
@@ -72,18 +72,23 @@ function pairStory(pair: ExplainedPair, known: boolean): string {
   return `${what}: ${near.length > 0 ? near.join('; ') : `nothing known ${distance} before ${current}`}`
 }
 
-/** What later versions of an incident measure, where they do. */
-function measures(incident: Incident): string {
-  const { bits, m, q } = incident as Incident & Record<'bits' | 'm' | 'q', unknown>
-  const named = Object.entries({ bits, m, q }).filter(([, value]) => typeof value === 'number')
-  return named.map(([name, value]) => `, ${name} ${Number((value as number).toPrecision(4))}`).join('')
+/** How odd, and against how restless a profile. */
+function measures({ bits, level, m, q }: Incident): string {
+  if (typeof bits !== 'number') return ''
+  const of = typeof m === 'number' ? ` of ${m} units` : ''
+  const restless = typeof q === 'number' ? `, ${share(q)} of them had something new` : ''
+  return `; ${bits.toFixed(1)} bits${level ? ` (${level})` : ''}, counted by what was normal${of}${restless}`
 }
 
-/** The windows that spoke. Records of before units were judged have none. */
-function windowsOf(incident: Partial<Pick<Incident, 'windows'>>): string[] {
-  const { windows = [] } = incident
-  if (windows.length === 0) return []
-  return ['', 'Windows that spoke:', ...windows.map((window) => `  ${windowText(window)}`)]
+/** What spoke: the parts with their bits, a new edge, and the windows that were kept. */
+function spokenOf({ parts = [], edge, windows = [] }: Incident): string[] {
+  const spoke = parts.map(({ part, bits }) => `${part} ${bits.toFixed(1)}`)
+  return [
+    ...(spoke.length > 0 ? ['', `What spoke, in bits: ${spoke.join(', ')}`] : []),
+    ...(edge ? ['', plain(`New: ${edge.parent} had never started ${edge.started}`)] : []),
+    ...(windows.length > 0 ? ['', 'Windows, oldest call first:'] : []),
+    ...windows.map((window) => plain(`  ${windowText(window)}`)),
+  ]
 }
 
 function recordText(record: Explanation['history'][number]): string {

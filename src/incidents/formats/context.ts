@@ -16,16 +16,17 @@ export interface ExportContext {
   now: number
 }
 
-/** What later versions of an incident carry, where they do. */
-export type IncidentMore = Incident & {
-  familiarity?: { known: number; asked: number }
-  tolerated?: string
-  [more: string]: unknown
-}
+/** An incident as it is listed, of this version or one that has fewer facts. */
+export type IncidentMore = Partial<Incident> &
+  Omit<Incident, JudgedFact> & {
+    tolerated?: string
+  }
+
+type JudgedFact = 'bits' | 'level' | 'parts' | 'windows' | 'edge' | 'm' | 'q' | 'units' | 'ordinals'
 
 export const detectorName = 'ph_sequence_anomaly'
 
-export const summaryOf = ({ binary, abi, window }: Incident): string =>
+export const summaryOf = ({ binary, abi, window }: IncidentMore): string =>
   `Unseen system-call pairs in ${binary} (${abi}, window ${window})`
 
 export function callText(abi: Abi, call: number): string {
@@ -35,7 +36,7 @@ export function callText(abi: Abi, call: number): string {
 
 /** `[current, distance, previous]` by name, as the reference mapping has it. */
 export const namedPairs = (
-  { abi, pairs }: Pick<Incident, 'abi' | 'pairs'>,
+  { abi, pairs }: Pick<IncidentMore, 'abi' | 'pairs'>,
   limit = 64,
 ): [string, number, string][] =>
   pairs
@@ -46,17 +47,26 @@ export const namedPairs = (
       callText(abi, previous),
     ])
 
-/** Figures that some incidents carry and others do not; only finite numbers and short texts. */
-export function furtherFacts(incident: IncidentMore): [name: string, value: number | string][] {
-  const known = ['bits', 'm', 'q', 'threshold', 'tolerated'] as const
-  return known.flatMap((name): [string, number | string][] => {
-    const value = incident[name]
-    return typeof value === 'number' && Number.isFinite(value)
-      ? [[name, value]]
-      : typeof value === 'string'
-        ? [[name, value]]
-        : []
-  })
+/** Figures that some incidents carry and others do not; only finite numbers and texts. */
+export function furtherFacts({
+  bits,
+  level,
+  m,
+  q,
+  edge,
+  tolerated,
+}: IncidentMore): [name: string, value: number | string][] {
+  const facts: [string, unknown][] = [
+    ['bits', bits],
+    ['level', level],
+    ['m', m],
+    ['q', q],
+    ['edge', edge ? `${edge.parent} started ${edge.started}` : undefined],
+    ['tolerated', tolerated],
+  ]
+  return facts.flatMap(([name, value]): [string, number | string][] =>
+    typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value)) ? [[name, value]] : [],
+  )
 }
 
 /**
@@ -70,7 +80,7 @@ export function uuidOf(ms: number, text: string): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${rest.slice(0, 3)}-${variant}${rest.slice(4, 7)}-${rest.slice(7, 19)}`
 }
 
-export const incidentUuid = (incident: Incident, { host }: ExportContext): string =>
+export const incidentUuid = (incident: IncidentMore, { host }: ExportContext): string =>
   uuidOf(incident.firstSeen, `incident\0${host}\0${incident.id}`)
 
 /** 0 to 1: how sure the detector is. By severity, until hosts are asked; what all of them know is hardly one. */

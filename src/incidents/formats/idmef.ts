@@ -2,7 +2,7 @@
  * IDMEF, RFC 4765: one IDMEF-Message with an Alert for each incident. Names without a prefix: the RFC's own DTD (section
  * 8) knows no other. Order and attributes are the DTD's.
  */
-import type { Incident, Severity } from '../types.ts'
+import type { Severity } from '../types.ts'
 import {
   confidenceOf,
   detectorName,
@@ -49,7 +49,7 @@ function analyzer({ host, peer, version, kernel }: ExportContext): Markup {
   )
 }
 
-function source(incident: Incident, host: string, pid: number | undefined): Markup {
+function source(incident: IncidentMore, host: string, pid: number | undefined): Markup {
   const { binary } = incident
   return element(
     'Source',
@@ -65,7 +65,7 @@ function source(incident: Incident, host: string, pid: number | undefined): Mark
   )
 }
 
-function target({ binary, sha256 }: Incident, host: string): Markup {
+function target({ binary, sha256 }: IncidentMore, host: string): Markup {
   const sum = sha256
     ? element('Checksum', { algorithm: 'SHA2-256' }, textElement('value', sha256))
     : undefined

@@ -48,7 +48,8 @@ export function toOcsf(incident: IncidentMore, context: ExportContext): Record<s
     ...{ severity_id, severity: severityName, status_id, is_alert: severity !== 'notice' },
     status: { 1: 'New', 3: 'Suppressed', 4: 'Resolved' }[status_id],
     confidence_score: Math.round(confidence * 100),
-    count: incident.anomalous,
+    // What was judged odd without a call that is new has none.
+    count: Math.max(1, incident.anomalous),
     message: visible(summaryOf(incident)),
     metadata: {
       version,
@@ -96,7 +97,9 @@ export function toOcsf(incident: IncidentMore, context: ExportContext): Record<s
     unmapped: {
       ...{ incident: incident.id, abi: incident.abi, window: incident.window, state },
       pairs: pairs.length + pairsCut,
-      ...Object.fromEntries(furtherFacts(incident)),
+      ...Object.fromEntries(
+        furtherFacts(incident).map(([name, fact]) => [name, typeof fact === 'string' ? visible(fact) : fact]),
+      ),
     },
   }
 }

@@ -36,7 +36,7 @@ export const toleranceShape = z.object({
   abi: z.enum(['x86-64', 'i386', 'arm64']),
   sha256: z.string().max(64).describe("'' means whatever the file holds"),
   scope: z.enum(['evidence', 'binary']),
-  evidence: z.array(z.string().max(4200)).max(1024),
+  evidence: z.array(z.string().max(8300)).max(1024),
   reason: text,
   by: text,
   created: at,

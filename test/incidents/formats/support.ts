@@ -43,7 +43,7 @@ export const incidents: fc.Arbitrary<IncidentMore> = fc
       abi: fc.constantFrom('x86-64', 'i386', 'arm64'),
       window: fc.integer({ min: 2, max: 9 }),
       severity: fc.constantFrom('notice', 'incident', 'severe'),
-      anomalous: fc.integer({ min: 1, max: 2 ** 40 }),
+      anomalous: fc.integer({ min: 0, max: 2 ** 40 }),
       maxLfc: fc.integer({ min: 1, max: 128 }),
       pairs: fc.array(
         fc.record({
@@ -58,8 +58,12 @@ export const incidents: fc.Arbitrary<IncidentMore> = fc
       firstSeen: fc.oneof(fc.integer({ min: 0, max: 2 ** 47 }), fc.constant(8.64e15)),
       lastSeen: fc.integer({ min: 0, max: 2 ** 47 }),
       state: fc.constantFrom('open', 'quiet', 'resolved'),
-      familiarity: fc.record({ known: fc.nat(20), asked: fc.nat(20) }),
-      bits: fc.double(),
+      familiarity: fc.record({ known: fc.nat(20), asked: fc.nat(20), verdict: fc.constant('familiar') }),
+      bits: fc.oneof(fc.double(), fc.constant(null)),
+      m: fc.nat(1000),
+      q: fc.double({ min: 0, max: 1 }),
+      level: fc.constantFrom('odd', null),
+      edge: fc.option(fc.record({ parent: text, started: text })),
       tolerated: text,
     },
     {
