@@ -1,5 +1,5 @@
 import type { Host } from './host.ts'
-import type { ProfileSaves } from './saves.ts'
+import type { ProfileSaves } from './profiles/saves.ts'
 import { version } from './version.ts'
 
 /** `lymph status`: fields that docs/reference/api.md names. */
