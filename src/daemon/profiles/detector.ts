@@ -5,10 +5,9 @@
 import type { DetectorFigures } from '#environment'
 import { lifeMessages, lifeStep, type Message, NEW_LIFE, type ProfileRecord, tableFrom } from '#homeostasis'
 import type { Incident } from '#incidents'
-import type { ProcessState, Sensor, SensorEvent, SensorTotals } from '#sensor'
+import type { ProcessState, SensorEvent, SensorTotals } from '#sensor'
 import { oneLine } from '../errors.ts'
-import type { Messages } from '../messages.ts'
-import { type DaemonSettings, sensorSettings } from '../settings.ts'
+import { sensorSettings } from '../settings.ts'
 import { messageOf, popcount } from './event-messages.ts'
 import { figuresOf } from './figures.ts'
 import { confirmUnits, type HeldPorts, tolerateUnits } from './held-units.ts'
@@ -16,19 +15,13 @@ import { Judging, type UnitVerdict } from './judging.ts'
 import { LiveProfiles } from './live.ts'
 import { emptied, Loading } from './loading.ts'
 import type { BinaryResponses } from './responses.ts'
-import { Saver } from './saver.ts'
-import type { ProfileSaves } from './saves.ts'
+import { type KeepingPorts, Saver } from './saver.ts'
 import { newTracked, type Tracked } from './tracked.ts'
 
 export type AnomalyEvent = Extract<SensorEvent, { type: 'anomaly' }>
 
-export interface DetectorPorts {
-  sensor: Sensor
-  saves: ProfileSaves
+export interface DetectorPorts extends KeepingPorts {
   responses: BinaryResponses
-  settings: () => DaemonSettings
-  messages: Messages
-  now: () => number
   /** See Config. */
   interpreters?: readonly string[]
   onAnomaly: (event: AnomalyEvent, tracked: Tracked) => void

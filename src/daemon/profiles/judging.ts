@@ -13,16 +13,9 @@ import {
 import { type Sensor, type SensorEvent, unpackWindows } from '#sensor'
 import type { Messages } from '../messages.ts'
 import type { DaemonSettings } from '../settings.ts'
-import type { Tracked } from './tracked.ts'
+import type { Judged, Tracked } from './tracked.ts'
 
 export type UnitEvent = Extract<SensorEvent, { type: 'unit' }>
-
-/** One key's judgement. */
-export interface Judged {
-  live: LiveJudgement
-  /** Units since it was saved. */
-  unsaved: number
-}
 
 /** A unit that was judged. */
 export interface UnitVerdict extends LiveVerdict {

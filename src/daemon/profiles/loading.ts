@@ -1,21 +1,19 @@
 /** What was saved of a profile comes back when its file is known, and is saved when the sensor gives it up. */
 import { countsOf, NEW_LIFE, type ProfileTables, tableFrom } from '#homeostasis'
-import type { DetectorPorts } from './detector.ts'
 import type { Judging } from './judging.ts'
 import type { LiveProfiles } from './live.ts'
+import type { KeepingPorts } from './saver.ts'
 import { type Loaded, recordFrom } from './saves.ts'
 import { handOver, keyOf, type Tracked } from './tracked.ts'
 
-type Ports = Pick<DetectorPorts, 'sensor' | 'saves' | 'settings' | 'messages' | 'now'>
-
 export class Loading {
-  readonly #ports: Ports
+  readonly #ports: KeepingPorts
   readonly #live: LiveProfiles
   readonly #judging: Judging
   /** Binaries seen for the first time since the start. */
   newBinaries = 0
 
-  constructor(ports: Ports, live: LiveProfiles, judging: Judging) {
+  constructor(ports: KeepingPorts, live: LiveProfiles, judging: Judging) {
     this.#ports = ports
     this.#live = live
     this.#judging = judging

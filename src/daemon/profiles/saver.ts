@@ -1,22 +1,29 @@
 /** Saves what the sensor has learned: every 30 seconds what is due, at the end all of it. */
 import type { ProfileRecord, ProfileTables } from '#homeostasis'
+import type { Sensor } from '#sensor'
 import { oneLine } from '../errors.ts'
-import type { DetectorPorts } from './detector.ts'
+import type { Messages } from '../messages.ts'
+import type { DaemonSettings } from '../settings.ts'
 import type { Judging } from './judging.ts'
 import type { LiveProfiles } from './live.ts'
-import { recordFrom } from './saves.ts'
+import { type ProfileSaves, recordFrom } from './saves.ts'
 import { mergeInstances, type Tracked } from './tracked.ts'
 
+/** What keeping profiles needs. */
+export interface KeepingPorts {
+  sensor: Sensor
+  saves: ProfileSaves
+  settings: () => DaemonSettings
+  messages: Messages
+  now: () => number
+}
+
 export class Saver {
-  readonly #ports: Pick<DetectorPorts, 'sensor' | 'saves' | 'settings' | 'messages' | 'now'>
+  readonly #ports: KeepingPorts
   readonly #live: LiveProfiles
   readonly #judging: Judging
 
-  constructor(
-    ports: Pick<DetectorPorts, 'sensor' | 'saves' | 'settings' | 'messages' | 'now'>,
-    live: LiveProfiles,
-    judging: Judging,
-  ) {
+  constructor(ports: KeepingPorts, live: LiveProfiles, judging: Judging) {
     this.#ports = ports
     this.#live = live
     this.#judging = judging

@@ -1,6 +1,7 @@
 /** What the daemon keeps of one profile that a sensor holds. */
 import {
   type LifeState,
+  type LiveJudgement,
   mergeTables,
   NEW_LIFE,
   type ProfileCounts,
@@ -12,7 +13,13 @@ import {
   withoutCounts,
 } from '#homeostasis'
 import type { Executable, FileIdentity, ProfileCounters } from '#sensor'
-import type { Judged } from './judging.ts'
+
+/** One key's judgement. */
+export interface Judged {
+  live: LiveJudgement
+  /** Units since it was saved. */
+  unsaved: number
+}
 
 export interface Tracked {
   /** The sensor's number. */
