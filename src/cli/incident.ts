@@ -70,7 +70,10 @@ function columns(now: number): Column<IncidentLine>[] {
     { head: 'BITS', cell: (i) => i.bits?.toFixed(1) ?? '-', right: true },
     {
       head: 'KNOWN',
-      cell: ({ familiarity }) => (familiarity ? `${familiarity.known}/${familiarity.asked}` : '-'),
+      cell: ({ familiarity }) =>
+        familiarity && familiarity.verdict !== 'not-asked-enough'
+          ? `${familiarity.known}/${familiarity.asked}`
+          : '-',
       style: ({ familiarity }) => (familiarity?.verdict === 'familiar' ? 'green' : undefined),
       right: true,
     },

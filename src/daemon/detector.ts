@@ -3,29 +3,22 @@
  * saves. Events are handled one after the other, in the order they came.
  */
 import type { DetectorFigures } from '#environment'
-import {
-  countsOf,
-  lifeMessages,
-  lifeStep,
-  type Message,
-  NEW_LIFE,
-  type ProfileRecord,
-  type ProfileTables,
-  tableFrom,
-} from '#homeostasis'
+import { lifeMessages, lifeStep, type Message, NEW_LIFE, type ProfileRecord, tableFrom } from '#homeostasis'
 import type { Incident } from '#incidents'
 import type { ProcessState, Sensor, SensorEvent, SensorTotals } from '#sensor'
 import { oneLine } from './errors.ts'
 import { messageOf, popcount } from './event-messages.ts'
+import { figuresOf } from './figures.ts'
 import { confirmUnits, type HeldPorts, tolerateUnits } from './held-units.ts'
 import { Judging, type UnitVerdict } from './judging.ts'
 import { LiveProfiles } from './live.ts'
+import { emptied, Loading } from './loading.ts'
 import type { Messages } from './messages.ts'
 import type { BinaryResponses } from './responses.ts'
 import { Saver } from './saver.ts'
-import { type Loaded, type ProfileSaves, recordFrom } from './saves.ts'
+import type { ProfileSaves } from './saves.ts'
 import { type DaemonSettings, sensorSettings } from './settings.ts'
-import { handOver, keyOf, newTracked, type Tracked } from './tracked.ts'
+import { newTracked, type Tracked } from './tracked.ts'
 
 export type AnomalyEvent = Extract<SensorEvent, { type: 'anomaly' }>
 
@@ -54,18 +47,19 @@ export class Detector {
   readonly live: LiveProfiles
   readonly judging: Judging
   readonly #saver: Saver
+  readonly #loading: Loading
   #queue: Promise<void> = Promise.resolve()
   #saveTimer: NodeJS.Timeout | undefined
   totals: SensorTotals | undefined
-  /** Since the start: anomalous calls, and binaries seen for the first time. */
+  /** Anomalous calls since the start. */
   #anomalies = 0
-  #newBinaries = 0
 
   constructor(ports: DetectorPorts) {
     this.#ports = ports
     this.live = new LiveProfiles(ports.settings)
     this.judging = new Judging(ports)
     this.#saver = new Saver(ports, this.live, this.judging)
+    this.#loading = new Loading(ports, this.live, this.judging)
   }
 
   async start(): Promise<void> {
@@ -115,7 +109,7 @@ export class Detector {
     switch (event.type) {
       case 'identity':
         tracked.file = event.file
-        return this.#identified(tracked)
+        return this.#loading.identified(tracked)
       case 'identity-failed':
         await this.judging.begin(tracked, undefined, undefined)
         tracked.ready = true
@@ -123,7 +117,7 @@ export class Detector {
         return
       case 'file-changed':
         Object.assign(tracked, { file: event.file, since: now() })
-        this.#emptied(tracked)
+        emptied(tracked)
         tracked.judged = undefined
         await this.judging.forget(tracked, [tracked])
         messages.say(2, `${tracked.executable.path} was written over: its profile begins anew`)
@@ -147,7 +141,7 @@ export class Detector {
       case 'unit':
         return this.judging.take(event, tracked, this.live.instances(tracked))
       case 'evicted':
-        return this.#evicted(tracked, event.tables)
+        return this.#loading.evicted(tracked, event.tables)
     }
   }
 
@@ -157,65 +151,6 @@ export class Detector {
     // A sensor that outlived a daemon may still delay it for a lease that died with that one.
     if (known || this.#ports.responses.differs(executable.path))
       await this.#ports.sensor.respond(profile, this.#ports.responses.unitMs(executable.path))
-  }
-
-  /** The sensor holds nothing of it any more, or what was loaded is gone. */
-  #emptied(tracked: Tracked): void {
-    Object.assign(tracked, { life: NEW_LIFE, pairs: 0, borrowed: undefined, changed: true })
-  }
-
-  /** The content is known: what was saved of it comes back, unless the sensor has it already. */
-  async #identified(tracked: Tracked): Promise<void> {
-    const { saves, settings, messages } = this.#ports
-    const key = keyOf(tracked, settings().window)
-    // A profile that came without a hash (learned from traces) is of whatever file stands there.
-    const saved = (await saves.find(key)) ?? (await saves.find({ ...key, sha256: '' }))
-    if (!saved && !tracked.known) this.#newBinaries++
-    if (saved) {
-      await this.#restore(tracked, saved)
-      messages.say(4, `read profile of ${key.binary}`)
-    }
-    const sibling = this.live.instances(tracked).find((other) => other !== tracked && other.judged)
-    await this.judging.begin(tracked, saved?.record, sibling?.judged)
-    if (saved || tracked.known) tracked.pairs = await this.#countPairs(tracked)
-    tracked.ready = true
-  }
-
-  async #restore(tracked: Tracked, { record, stored }: Loaded): Promise<void> {
-    const { tables } = record
-    tracked.since = record.since
-    if (stored.life.frozen)
-      tracked.life = {
-        frozen: true,
-        normalTime: stored.life.normalTime,
-        lastModified: tables.calls - tables.train.lastModCount,
-      }
-    const sibling = this.live.instances(tracked).find((other) => other !== tracked && other.ready)
-    if (sibling) tracked.borrowed = countsOf(tables)
-    if (!tracked.known) await this.#ports.sensor.load(tracked.id, tables)
-  }
-
-  /** Its last tables: saved, with those of the other files of its key, one of which goes on counting for it. */
-  async #evicted(tracked: Tracked, tables: ProfileTables): Promise<void> {
-    const { sensor, saves, settings, now } = this.#ports
-    const rest = this.live.instances(tracked).filter((other) => other !== tracked)
-    this.live.delete(tracked)
-    this.judging.drop(tracked)
-    if (!tracked.file) return
-    const [heir] = rest.sort((a, b) => (a.borrowed ? 1 : 0) - (b.borrowed ? 1 : 0))
-    if (!heir) {
-      await saves.put(tracked, {
-        ...recordFrom(tracked, tables, settings().window, now()),
-        ...this.judging.kept(tracked),
-      })
-      return
-    }
-    await sensor.load(heir.id, handOver(tracked, tables, heir))
-    heir.changed = true
-  }
-
-  async #countPairs(tracked: Tracked): Promise<number> {
-    return tableFrom((await this.#ports.sensor.tables(tracked.id)).rows, 'train').pairs
   }
 
   async #tick(event: Extract<SensorEvent, { type: 'tick' }>): Promise<void> {
@@ -272,11 +207,11 @@ export class Detector {
         await this.#judgedOrNot(tracked)
         continue
       }
-      this.#emptied(tracked)
+      emptied(tracked)
       Object.assign(tracked, { known: false, ready: false, judged: undefined })
     }
     if (windowChanged)
-      for (const tracked of this.live.list()) if (tracked.file) await this.#identified(tracked)
+      for (const tracked of this.live.list()) if (tracked.file) await this.#loading.identified(tracked)
   }
 
   /** The judgement was switched on or off: what it had is saved, and goes on from there. */
@@ -285,7 +220,7 @@ export class Detector {
     if (tracked.judged) {
       if (tracked.file) await this.save(tracked)
       this.judging.rest(tracked)
-    } else if (tracked.file) await this.#identified(tracked)
+    } else if (tracked.file) await this.#loading.identified(tracked)
   }
 
   /** Tells the sensor what the response of its binary is now. */
@@ -350,19 +285,8 @@ export class Detector {
 
   /** What the environment measures of it. */
   async figures(): Promise<DetectorFigures> {
-    const counts = { anomalies: this.#anomalies, newBinaries: this.#newBinaries }
+    const counts = { anomalies: this.#anomalies, newBinaries: this.#loading.newBinaries }
     const processes = await this.#ports.sensor.processes()
     return { ...counts, ...figuresOf(this.live.list(), processes), delayed: this.totals?.delayedNow ?? 0 }
   }
-}
-
-function figuresOf(
-  live: readonly Tracked[],
-  processes: readonly ProcessState[],
-): Pick<DetectorFigures, 'abnormalProcesses' | 'callsByBinary'> {
-  const callsByBinary = new Map<string, number>()
-  for (const { executable, counters } of live)
-    if (counters)
-      callsByBinary.set(executable.path, (callsByBinary.get(executable.path) ?? 0) + counters.calls)
-  return { abnormalProcesses: processes.filter(({ lfc }) => lfc > 0).length, callsByBinary }
 }

@@ -21,7 +21,8 @@ export const DIGEST_VERSION = 2
  * `v` version, `b` binary, `s` SHA-256 of its file (empty: not known), `a` ABI, `w` window, `t` state, `c` calls, `p` pairs,
  * `q` sequences, `n` anomalies, `u` calls since the last change, `f` since, `m` made, `l` lost, `h` and `z` SHA-256 and
  * length of the body, `i` build-id, `k` package and version, `g` and `x` key and bits of the sketch, `d` calls and their
- * share (3 bytes each), `e` hours of the week (2 bits each), `o` processes learned.
+ * share (3 bytes each), `e` hours of the week (2 bits each), `o` processes learned, `j` units,
+ * units learned, settled, m and q of its judgement.
  */
 export interface WireDigest {
   v: number
@@ -47,15 +48,16 @@ export interface WireDigest {
   d?: Uint8Array
   e?: Uint8Array
   o?: number
+  j?: [number, number, number, number, number]
 }
 
 const states: readonly ProfileStateName[] = ['learning', 'frozen', 'normal']
 /** What a digest does without, first to last, where a long path and large counts leave no room: the sketch never. */
-const givesWay = ['d', 'e', 'k', 'i', 'o'] as const
+const givesWay = ['j', 'd', 'e', 'k', 'i', 'o'] as const
 
 /** What is published. Throws when a field makes it larger than a digest may be, which no path can. */
 export function encodeDigest(digest: Digest): WireDigest {
-  const { buildId, sketch, usage, hours } = digest
+  const { buildId, sketch, usage, hours, judgement } = digest
   const wire: WireDigest = {
     v: DIGEST_VERSION,
     b: digest.binary,
@@ -80,6 +82,7 @@ export function encodeDigest(digest: Digest): WireDigest {
     ...(sketch ? { g: Buffer.from(sketch.key, 'hex'), x: sketch.bits } : {}),
     ...(usage && usage.length > 0 ? { d: packUsage(usage) } : {}),
     ...(hours ? { e: packHours(hours) } : {}),
+    ...(judgement ? { j: packJudgement(judgement) } : {}),
   }
   for (const field of givesWay) {
     if (toCbor(wire).length <= DIGEST_BYTES) return wire
@@ -90,6 +93,14 @@ export function encodeDigest(digest: Digest): WireDigest {
     throw new FleetError('bad-digest', '', `a digest of ${length} bytes: ${DIGEST_BYTES} are allowed`)
   return wire
 }
+
+const packJudgement = ({
+  units,
+  learned,
+  settled,
+  m,
+  q,
+}: NonNullable<Digest['judgement']>): NonNullable<WireDigest['j']> => [units, learned, settled ? 1 : 0, m, q]
 
 function packUsage(usage: readonly CallShare[]): Uint8Array {
   return Uint8Array.from(
@@ -146,6 +157,7 @@ const schema = z
     d: bytesOf(usageSizes, 'share of calls').optional(),
     e: bytesOf([WEEK_HOURS / 4], 'week of hours').optional(),
     o: count.optional(),
+    j: z.tuple([count, count, upTo(1), upTo(1 << 24), upTo(1000)]).optional(),
   })
   .refine(({ g, x }) => (g === undefined) === (x === undefined), 'a sketch and its key come together')
 
@@ -192,8 +204,17 @@ export function validateDigest(said: unknown, peer = ''): Digest {
     ...(wire.g && wire.x ? { sketch: { key: hex(wire.g), bits: wire.x } } : {}),
     ...(wire.d ? { usage: unpackUsage(wire.d) } : {}),
     ...(wire.e ? { hours: unpackHours(wire.e) } : {}),
+    ...(wire.j ? { judgement: judgementOf(wire.j) } : {}),
   }
 }
+
+const judgementOf = ([units, learned, settled, m, q]: NonNullable<WireDigest['j']>) => ({
+  units,
+  learned,
+  settled: settled === 1,
+  m,
+  q,
+})
 
 function checkSketch(pairs: number, bits: Uint8Array, peer: string): void {
   try {

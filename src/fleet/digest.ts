@@ -6,7 +6,7 @@ import { PairHash } from './pair-hash.ts'
 import { FleetProfile } from './profile.ts'
 import { levelOf, Sketch } from './sketch.ts'
 import type { Digest } from './types.ts'
-import { codesOf, usageOf } from './usage.ts'
+import { codesOf, judgementFacts, usageOf } from './usage.ts'
 
 /** What sketches of one mesh are keyed with: derived from its secret, and named so that another secret is noticed. */
 export interface SketchKey {
@@ -44,6 +44,7 @@ export function makeDigest(record: ProfileRecord, file: Uint8Array, facts: Diges
   const { package: from } = origin
   const table = tableInForce(record)
   const { processes } = FleetProfile.of(record)
+  const judgement = judgementFacts(record)
   return {
     binary: subjectOf(key.binary),
     sha256: key.sha256,
@@ -65,6 +66,7 @@ export function makeDigest(record: ProfileRecord, file: Uint8Array, facts: Diges
     ...(facts.key ? { sketch: { key: facts.key.id, bits: bitsOf(record, facts.key) } } : {}),
     usage: usageOf(table),
     ...(hours ? { hours } : {}),
+    ...(judgement ? { judgement } : {}),
   }
 }
 

@@ -34,6 +34,18 @@ export interface Digest {
   usage?: CallShare[]
   /** How busy it was in each hour of the week, 0..3 (activity.ts): 168 values from Monday 00:00 UTC. */
   hours?: Uint8Array
+  /** What stands behind its judgement (docs/reference/judgement.md). */
+  judgement?: JudgementFacts
+}
+
+export interface JudgementFacts {
+  /** Units that ended, and those of them that were learned. */
+  units: number
+  learned: number
+  settled: boolean
+  /** Units of the yardstick in force, 0: none; and the share of recent ones with something new, in thousandths. */
+  m: number
+  q: number
 }
 
 export interface CallShare {

@@ -1,5 +1,5 @@
-import { type Pair, type PairTable, pairCode } from '#homeostasis'
-import type { CallShare } from './types.ts'
+import { judgementDigest, type Pair, type PairTable, type ProfileRecord, pairCode } from '#homeostasis'
+import type { CallShare, JudgementFacts } from './types.ts'
 
 /** Calls named in a digest at most. */
 export const USAGE_CALLS = 12
@@ -32,4 +32,11 @@ export function pairsOfCodes(codes: Iterable<number>): Pair[] {
       const calls = Math.floor(code / 8)
       return { current: Math.floor(calls / 4096), previous: calls % 4096, distance: (code % 8) + 1 }
     })
+}
+
+/** Undefined: the profile is not judged. */
+export function judgementFacts({ judgement }: Pick<ProfileRecord, 'judgement'>): JudgementFacts | undefined {
+  if (!judgement) return undefined
+  const { units, learned, settled, m, calibration } = judgementDigest(judgement)
+  return { units, learned, settled, m, q: Math.round(1000 * (calibration?.q ?? 0)) }
 }

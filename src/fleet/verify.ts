@@ -6,7 +6,7 @@ import { FleetError } from './errors.ts'
 import type { BodyQuery, Signatures } from './ports.ts'
 import { FleetProfile } from './profile.ts'
 import type { Digest } from './types.ts'
-import { usageOf } from './usage.ts'
+import { judgementFacts, usageOf } from './usage.ts'
 import { BODY_BYTES } from './wire.ts'
 
 /** How far another host's clock may lag behind when its statement has just run out, in ms. */
@@ -138,6 +138,12 @@ function* claims(
   yield ['anomalies', digest.anomalies, tables.anomalies]
   yield ['calls since the last change', digest.sinceChange, tables.train.lastModCount]
   yield ['since', digest.since, profile.since]
+  if (digest.judgement)
+    yield [
+      'of its judgement',
+      JSON.stringify(digest.judgement),
+      JSON.stringify(judgementFacts(profile) ?? {}),
+    ]
   if (digest.processes !== undefined)
     yield ['processes', digest.processes, FleetProfile.of(profile).processes]
 }

@@ -1,25 +1,21 @@
 /** For each pair: which process showed it first, and how many did. What a fleet compares hosts by. */
-import { CALL_LIMIT } from './pairs.ts'
 import { type PairSupport, pairCode } from './record.ts'
-import { EMPTY, type EmptyRule, SLOTS } from './types.ts'
+import { EMPTY, type EmptyRule } from './types.ts'
 
-const DISTANCES = 8
-/** Numbers of a pair: the process that counted it last, the first one, and how many. */
-const FIELDS = 3
+/** Numbers of a pair: its code + 1 (0: free), the process that counted it last, the first one, and how many. */
+const FIELDS = 4
 const COUNT_MOST = 0x7fff_ffff
-
-/** Pairs with one current call. */
-interface Row {
-  width: number
-  numbers: Int32Array
-}
+const FIRST_PLACES = 256
+/** Pairs at most, 8 MB; ADFA-LD's programs together have 30,000. Beyond it a pair has no support. */
+const PAIRS_LIMIT = 1 << 18
 
 /**
  * Counts processes (task images) by pair. Exact where each call is shown; a process that is shown in parts between
  * those of others counts again.
  */
 export class SupportCounter {
-  readonly #rows = new Map<number, Row>()
+  #numbers = new Int32Array(FIRST_PLACES * FIELDS)
+  #pairs = 0
   #processes = 0
 
   /** Processes that there were. */
@@ -48,12 +44,13 @@ export class SupportCounter {
   }
 
   #note(process: number, current: number, previous: number, distance: number): void {
-    const { numbers } = this.#row(current, previous)
-    const at = (previous * DISTANCES + distance - 1) * FIELDS
-    if (numbers[at] === process) return
-    numbers[at] = process
-    if (numbers[at + 1] === 0) numbers[at + 1] = process
-    numbers[at + 2]!++
+    const at = this.#place(pairCode(current, previous, distance))
+    if (at < 0) return
+    const numbers = this.#numbers
+    if (numbers[at + 1] === process) return
+    numbers[at + 1] = process
+    if (numbers[at + 2] === 0) numbers[at + 2] = process
+    numbers[at + 3]!++
   }
 
   /** `process` made these calls in a row; `window` of them are one window. */
@@ -74,13 +71,10 @@ export class SupportCounter {
   restore(support: ReadonlyMap<number, PairSupport>, processes = 0): void {
     this.#processes = processes
     for (const [code, { first, seen }] of support) {
-      const distance = (code % DISTANCES) + 1
-      const previous = Math.floor(code / DISTANCES) % CALL_LIMIT
-      const current = Math.floor(code / DISTANCES / CALL_LIMIT)
-      const { numbers } = this.#row(current, previous)
-      const at = (previous * DISTANCES + distance - 1) * FIELDS
-      numbers[at + 1] = first
-      numbers[at + 2] = seen
+      const at = this.#place(code)
+      if (at < 0) return
+      this.#numbers[at + 2] = first
+      this.#numbers[at + 3] = seen
       this.#processes = Math.max(this.#processes, first, seen)
     }
   }
@@ -88,31 +82,42 @@ export class SupportCounter {
   /** By `pairCode`, as a profile record keeps it. */
   support(): Map<number, PairSupport> {
     const support = new Map<number, PairSupport>()
-    for (const [current, { width, numbers }] of this.#rows)
-      for (let previous = 0; previous < width; previous++)
-        for (let distance = 1; distance <= DISTANCES; distance++) {
-          const at = (previous * DISTANCES + distance - 1) * FIELDS
-          const seen = numbers[at + 2]!
-          if (seen > 0)
-            support.set(pairCode(current, previous, distance), {
-              first: numbers[at + 1]!,
-              seen,
-              borrowed: false,
-            })
-        }
+    const numbers = this.#numbers
+    for (let at = 0; at < numbers.length; at += FIELDS)
+      if (numbers[at] !== 0)
+        support.set(numbers[at]! - 1, { first: numbers[at + 2]!, seen: numbers[at + 3]!, borrowed: false })
     return support
   }
 
-  #row(current: number, previous: number): Row {
-    let row = this.#rows.get(current)
-    if (row && previous < row.width) return row
-    let width = row?.width ?? SLOTS
-    while (width <= previous) width *= 2
-    const numbers = new Int32Array(width * DISTANCES * FIELDS)
-    if (row) numbers.set(row.numbers)
-    row = { width, numbers }
-    this.#rows.set(current, row)
-    return row
+  /** Where the numbers of a pair are; new ones are made. Below 0: there is no room. */
+  #place(code: number): number {
+    const key = code + 1
+    const mask = this.#numbers.length / FIELDS - 1
+    const hash = Math.imul(key, 0x9e3779b1)
+    for (let place = (hash ^ (hash >>> 15)) & mask; ; place = (place + 1) & mask) {
+      const at = place * FIELDS
+      if (this.#numbers[at] === key) return at
+      if (this.#numbers[at] !== 0) continue
+      if (this.#pairs >= PAIRS_LIMIT) return -1
+      if (2 * (this.#pairs + 1) > mask) {
+        this.#grow()
+        return this.#place(code)
+      }
+      this.#pairs++
+      this.#numbers[at] = key
+      return at
+    }
+  }
+
+  #grow(): void {
+    const before = this.#numbers
+    this.#numbers = new Int32Array(before.length * 2)
+    this.#pairs = 0
+    for (let from = 0; from < before.length; from += FIELDS) {
+      if (before[from] === 0) continue
+      const at = this.#place(before[from]! - 1)
+      this.#numbers.set(before.subarray(from, from + FIELDS), at)
+    }
   }
 }
 

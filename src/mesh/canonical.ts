@@ -8,6 +8,7 @@ import { encode, rfc8949EncodeOptions } from 'cborg'
 
 /** Arrays and maps in one another, at most. */
 const deepest = 64
+const shortText = 8
 
 /** Byte strings are copies, or with `views` parts of `bytes`, for whoever keeps these as long as the value. Throws Error. */
 export function decodeCanonical(bytes: Uint8Array, views = false): unknown {
@@ -86,7 +87,11 @@ class Reader {
         if (!isUtf8(bytes.subarray(from, this.at))) throw refuse('text that is not UTF-8')
         return bytes.toString('utf8', from, this.at)
       }
-    return bytes.toString('latin1', from, this.at)
+    if (length > shortText) return bytes.toString('latin1', from, this.at)
+    // Names of fields, mostly: a call into the runtime costs more than these few.
+    let text = ''
+    for (let i = from; i < this.at; i++) text += String.fromCharCode(bytes[i] as number)
+    return text
   }
 
   #array(count: number, depth: number): unknown[] {

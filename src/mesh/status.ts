@@ -67,6 +67,7 @@ function gaugesOf(parts: Gauged): Record<string, number> {
     relayed: parts.relay?.carried ?? 0,
     relays: parts.reach.relays.length,
     syncs: synchroniser.running,
+    syncsWaiting: synchroniser.waiting,
     syncBytesSent: synchroniser.bytesSent,
   }
 }

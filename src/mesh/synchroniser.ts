@@ -65,6 +65,10 @@ export class Synchroniser {
     return this.#asking.size + this.#answering.size
   }
 
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
   async serve(): Promise<void> {
     await this.#options.host.handle(
       protocols.sync,

@@ -4,6 +4,8 @@
  * and 10,000 (slower: 5 million rows). Programs: 100 that every host has, 400 of 4,000 by popularity (Zipf). Seed 1.
  */
 import { createHash } from 'node:crypto'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import {
   chanceInSample,
   type Digest,
@@ -19,6 +21,8 @@ import {
 } from '#fleet'
 import { random, table, to } from './fleet/fleet.ts'
 
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
 const P = 500
 const COMMON = 100
 const CATALOGUE = 4000
@@ -47,14 +51,14 @@ function programsOf(next: () => number): number[] {
 
 /** What the process holds beyond what it held before, in MB. */
 function held(before: NodeJS.MemoryUsage): number {
-  globalThis.gc?.()
+  collect()
   const after = process.memoryUsage()
   return (after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers) / 1e6
 }
 
 function simulate(hosts: number) {
   const next = random(1)
-  globalThis.gc?.()
+  collect()
   const before = process.memoryUsage()
   const names = Array.from({ length: hosts }, (_, i) => nameOf(i))
   const inventory = new Inventory()
@@ -85,20 +89,18 @@ function simulate(hosts: number) {
   const placementMs = cpu() - begin
 
   const book = new DigestBook(new Refusals())
-  const sketches = new Map<string, Sketch>()
   const codes = Uint32Array.from({ length: 700 }, () => Math.floor(next() * 2 ** 27))
   const one = Sketch.of(hash.hash(new Set(codes)))
   begin = cpu()
   let digests = 0
   for (const { program, neighbours } of neighbourhoods)
     for (const peer of neighbours) {
-      const digest = digestOf(program)
+      const digest = digestOf(program, one)
       book.apply(
         'raised',
         { key: `${program}`, peer, name: peer, expires: now + WEEK, body: encodeDigest(digest) },
         now,
       )
-      sketches.set(`${peer} ${program}`, Sketch.from({ pairs: one.pairs, level: one.level, bits: one.bits }))
       digests++
     }
   const bookMs = cpu() - begin
@@ -120,7 +122,7 @@ function simulate(hosts: number) {
     placementMs: to(0, placementMs),
     bookMs: to(0, bookMs),
     coverage: { adopt: part(4), ask: part(7), outliers: part(12), whole: part(64) },
-    kept: sketches.size,
+    kept: book.gauge().digests,
     load: loadOf(names),
     traffic: trafficOf(hosts, next),
     liars: {
@@ -132,7 +134,7 @@ function simulate(hosts: number) {
   }
 }
 
-function digestOf(program: number): Digest {
+function digestOf(program: number, { pairs, bits }: Sketch): Digest {
   return {
     binary: `/usr/bin/program-${program}`,
     sha256: shas[program]!,
@@ -140,7 +142,8 @@ function digestOf(program: number): Digest {
     window: 6,
     state: 'normal',
     calls: 123_456,
-    pairs: 700,
+    pairs,
+    sketch: { key: '00000000', bits: Uint8Array.from(bits) },
     sequences: 345,
     anomalies: 0,
     sinceChange: 99_999,
@@ -206,7 +209,7 @@ function trafficOf(hosts: number, next: () => number) {
   }
 }
 
-/** Bytes on the wire, a host: rows of 28, digests of 1 KiB, bodies of 3 KB (window 6), 15 % of the profiles changing a day. */
+/** Bytes on the wire, a host, everything told anew twice a day: rows of 28, digests of 1 KiB, bodies of 3 KB (window 6), 15 % of the profiles changing a day. */
 function exchanged(hosts: number) {
   const gossiped = hosts * P * 1024
   const rows = hosts * P * 28
@@ -214,7 +217,7 @@ function exchanged(hosts: number) {
   return {
     hosts,
     everywhereMB: to(0, gossiped / 1e6),
-    everywhereKBs: to(1, (3 * gossiped * 0.15) / 86_400 / 1000),
+    everywhereKBs: to(1, (3 * gossiped * (2 + 0.15)) / 86_400 / 1000),
     inventoryMB: to(0, rows / 1e6),
     inventoryKBs: to(2, (3 * rows * (2 + 0.15)) / 86_400 / 1000),
     pulledMB: to(0, digests / 1e6),

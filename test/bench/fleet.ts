@@ -23,7 +23,7 @@ import {
   poisoned,
   poisonRows,
 } from './fleet/adoption.ts'
-import { askRow, askTableText, probesOf, rules, upgradePages } from './fleet/asking-table.ts'
+import { askRow, askTableText, probesOf, rules, sharesUnknown, upgradePages } from './fleet/asking-table.ts'
 import { byHost, learned, table } from './fleet/fleet.ts'
 import { liarTables } from './fleet/liars-table.ts'
 import { outlierRow, outlierTable, outlierTableText, recorded, severalVictims } from './fleet/outliers.ts'
@@ -129,7 +129,11 @@ for (const window of windows) {
     const rows = rules.map((rule) => askRow(rule, all, window, probes, seeds))
     say(`\nwindow ${window}: incidents and pages a host, whole time/second week; attacks kept of those shown`)
     say(askTableText(rows))
-    of.asking = rows
+    const again = sharesUnknown(attack, all, window)
+    say(
+      `an attack's next process shows one of its unknown pairs again, and is paged for, in ${again.toFixed(3)}`,
+    )
+    of.asking = { rows, again }
   }
   if (wanted('upgrade')) {
     const rows = rules.map((rule) => ({

@@ -114,7 +114,7 @@ test('incidents by name', async () => {
   assert.equal(JSON.parse((await lymph(['incident', 'list', '--json', ...at])).out).length, 2)
   const open = rows((await lymph(['incident', 'list', '--open', ...at])).out)
   assert.equal(open.length, 2)
-  assert.deepEqual(open[1]?.slice(0, 6), ['i7', 'incident', 'open', '12', '9', '-'])
+  assert.deepEqual(open[1]?.slice(0, 6), ['i7', 'incident', 'open', '12', '9', '4'])
   const shown = await lymph(['incident', 'show', 'i7', ...at])
   assert.match(shown.out, /^ {2}execve after open \(1\) read \(2,4\)$/m)
   assert.match(shown.out, /^ {2}socket after \(start\) \(3\)$/m)

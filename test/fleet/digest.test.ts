@@ -100,6 +100,14 @@ test('a digest has all it can say in 1 KiB; for the longest path and the largest
   assert.throws(() => encodeDigest({ ...usual, binary: `/${'x'.repeat(1000)}` }), FleetError)
 })
 
+test('what stands behind a judgement travels, and is held to its bounds', () => {
+  const judgement = { units: 900, learned: 880, settled: true, m: 120, q: 31 }
+  const wire = encodeDigest({ ...plain, judgement, processes: 900 })
+  assert.deepEqual(validateDigest(wire), { ...plain, judgement, processes: 900 })
+  for (const j of [[1, 2, 3], [1, 2, 2, 0, 0], [1, 2, 1, 0, 1001], 'x'])
+    assert.throws(() => validateDigest({ ...wire, j }), /the digest does not hold: j/)
+})
+
 test('a sketch that cannot be one of so many pairs is refused: it would know everything', () => {
   const { p, ...rest } = encodeDigest(
     makeDigest(profile({}, [[1, 0, 1]]), new Uint8Array(1), { lost: 0, made: startTime, key: testKey }),

@@ -77,6 +77,12 @@ const lies: [
     'calls that it does not use',
     (_, hosts) => signed(hosts, { usage: [{ call: 59, share: 255 }] }),
   ],
+  [
+    'body-claims',
+    'a judgement that it has not',
+    (_, hosts) => signed(hosts, { judgement: { units: 9, learned: 9, settled: true, m: 9, q: 0 } }),
+  ],
+  ['body-claims', 'processes that it has not counted', (_, hosts) => signed(hosts, { processes: 9 })],
   ['body-claims', 'another window', (_, hosts) => signed(hosts, { window: 9 })],
   ['body-claims', 'another ABI', (_, hosts) => signed(hosts, { abi: 'i386' })],
   ['body-claims', 'another file', (_, hosts) => signed(hosts, { sha256: 'cd'.repeat(32) })],

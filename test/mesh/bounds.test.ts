@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { encode } from '../../src/mesh/codec.ts'
 import { makeEnvelope } from '../../src/mesh/envelope.ts'
-import { handshakes, limits, misdeeds, protocols, questions, topic } from '../../src/mesh/limits.ts'
+import { handshakes, limits, misdeeds, protocols, questions, rates, topic } from '../../src/mesh/limits.ts'
 import { Manners } from '../../src/mesh/manners.ts'
 import { Quota } from '../../src/mesh/quota.ts'
 import { connected, fleet, keysOf, sleep, until } from './support.ts'
@@ -98,6 +98,7 @@ test('a flooder is cut off and kept out; the others do not hear its flood, and g
       body: null,
     }
     let sent = 0
+    const began = performance.now()
     const flood = async () => {
       for (let i = 0; i < 25; i++) {
         const { envelope } = makeEnvelope(
@@ -113,7 +114,10 @@ test('a flooder is cut off and kept out; the others do not hear its flood, and g
     assert.ok(out(a) && out(b))
     assert.equal(a.node.admission.admitted(peer), false)
     assert.ok(said.some((line) => /^c \(.*\) keeps sending what is refused \(last: rate\)/.test(line)))
-    assert.ok(keysOf(a).length <= 30, `${keysOf(a).length}`)
+    // On a busy machine the flood takes its time, and the bucket fills meanwhile.
+    const { burst, perMinute } = rates.semaphore
+    const most = burst + Math.ceil(((performance.now() - began) / 60_000) * perMinute)
+    assert.ok(keysOf(a).length <= most, `${keysOf(a).length} of ${most}`)
     await sleep(300)
     assert.equal(c.node.status().connected, 0, 'and it does not come back at once')
     await b.node.publish('semaphore', 'calm', 1, 60_000)
@@ -134,6 +138,7 @@ test('a member that asks and asks is answered so often and no more; a stream of 
     const ask = () =>
       b.node.request(a.node.identity.peer, 'echo', new Uint8Array(1), { answerBytes: 10, timeoutMs: 1000 })
     let answered = 0
+    const began = performance.now()
     while (answered < 2 * questions.burst)
       try {
         await ask()
@@ -141,7 +146,8 @@ test('a member that asks and asks is answered so often and no more; a stream of 
       } catch {
         break
       }
-    assert.ok(answered > questions.burst / 2 && answered < questions.burst + 30, `${answered}`)
+    const most = questions.burst + 30 + ((performance.now() - began) / 60_000) * questions.perMinute
+    assert.ok(answered > questions.burst / 2 && answered < most, `${answered} of ${most}`)
     clock.ahead += 60_000
     await ask()
 

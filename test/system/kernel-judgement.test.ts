@@ -30,6 +30,9 @@ const archive = join(data, 'traces/fhids/FHIDS-open.tar.gz')
 const folder = skip ? '' : scratch()
 after(() => folder && rmSync(folder, { recursive: true, force: true }))
 
+/** Room for all that the rest of the host does meanwhile: what is lost would be no fault. */
+const sizes = { profiles: 1024, rows: 16_384, units: 8192, ringBytes: 1 << 24, unitRingBytes: 1 << 26 }
+
 type Unit = Extract<SensorEvent, { type: 'unit' }>
 
 /** The units of one program, as the kernel tells of them and as they were played, each judged by its own judgement. */
@@ -129,7 +132,7 @@ class Both {
 }
 
 async function watching(window: number): Promise<KernelSensor> {
-  const sensor = new KernelSensor({ sizes: { profiles: 128, rows: 8192 }, tickMs: 50 })
+  const sensor = new KernelSensor({ sizes, tickMs: 50 })
   await sensor.start({ ...settings, window, judge: true }, [])
   return sensor
 }
@@ -223,7 +226,7 @@ describe('pH beside the judgement', { skip }, () => {
     const player = new Player(folder)
     const name = 'same'
     const run = async (judge: boolean) => {
-      const sensor = new KernelSensor({ sizes: { profiles: 128, rows: 8192 }, tickMs: 50 })
+      const sensor = new KernelSensor({ sizes, tickMs: 50 })
       const events: SensorEvent[] = []
       sensor.onEvent((event) => events.push(event))
       await sensor.start({ ...settings, judge }, [])

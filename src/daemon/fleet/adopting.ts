@@ -198,7 +198,9 @@ export class Adopting {
     const mine = new Set(own ? codesOf(tableInForce(own)) : [])
     const live = (host.detector?.live.find({ binary, abi, sha256 }) ?? []).length > 0
     const union = own ? mergeTables(own.tables, record.tables) : record.tables
-    const learning: ProfileRecord = { ...record, tables: { ...union, normal: false } }
+    // No support goes along: what counts processes here would take it for its own. `marked` says what is borrowed.
+    const { support: _, ...plain } = record
+    const learning: ProfileRecord = { ...plain, tables: { ...union, normal: false } }
     // Where a program runs it, its first own processes are learned silently.
     const merged = live ? learning : actOnRecord(learning, 'normalize', host.now())
     const kept: KeptAdoption = {

@@ -18,7 +18,7 @@ import {
   FleetProfile,
   type HeldDigest,
   pairHashes,
-  quorumFor,
+  planFor,
   type SketchKey,
   sketchOf,
   type Verdict,
@@ -187,11 +187,7 @@ export class Asking {
     const file = await host.operator.body({ binary, abi, sha256, window })
     const own = file ? FleetProfile.of(decodeProfile(file)).pairs : new Map<number, unknown>()
     const candidates = this.#candidates(of)
-    const settings: AskSettings = {
-      ...askDefaults,
-      quorum: Math.max(askDefaults.quorum, quorumFor(candidates.length, askDefaults.peers)),
-      answerWait: answerWaitMs,
-    }
+    const settings: AskSettings = { ...planFor(candidates.length), answerWait: answerWaitMs }
     const random = () => randomInt(2 ** 32) / 2 ** 32
     const round = new AskRound(own, codes, candidates, { settings, hash: key.hash, random })
     await this.#put(round, of, settings)

@@ -84,6 +84,12 @@ export class Upgrades {
       await this.#put(change)
       say(change.verdict === 'expected' ? 2 : 1, changeMessage(change))
       host.followEvents.tell({ type: 'change', change })
+      const { from: before, to: sha256, package: owner } = change
+      const expected = change.verdict === 'expected' && owner ? `${owner.name} ${owner.version}` : undefined
+      host.records.tell({
+        ...{ kind: 'binary', change: 'changed', binary, sha256, before },
+        ...(expected ? { expected } : {}),
+      })
     }
     for (const change of this.#book.uncompared()) await this.#compare(change)
     this.#settle()

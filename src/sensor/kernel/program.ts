@@ -29,7 +29,7 @@ export const DEFAULT_SIZES: Sizes = {
   delayed: 64,
   gramChunks: 4096,
   units: 2048,
-  unitRingBytes: 1 << 21,
+  unitRingBytes: 1 << 22,
 }
 
 /** In this order: whoever is forked or begins while we attach must not be seen first by its calls. */

@@ -1,7 +1,7 @@
 /** Tables of section 4: incidents, pages and attacks kept by rule; a library's upgrade. */
 import { type AskSettings, pairsOfCalls } from '#fleet'
 import { type AskOptions, replayAsking } from './asking.ts'
-import { inserted, mean, random, spliced, table, to } from './fleet.ts'
+import { inserted, mean, random, share, spliced, table, to } from './fleet.ts'
 import { type HostProcess, pairsOf } from './traces.ts'
 
 const day = 86_400_000
@@ -183,4 +183,21 @@ export function upgradePages(
     ).length
   for (const process of upgraded) pairsOf(process, window)
   return { hosts: hosts.size, pages: pagesOf(upgraded), without: pagesOf(processes) }
+}
+
+/** Of attack processes that show pairs no host knows: how often the next one shows one of them again. */
+export function sharesUnknown(
+  attack: readonly Uint16Array[],
+  processes: readonly HostProcess[],
+  window: number,
+): number {
+  const known = new Set<number>()
+  for (const process of processes) for (const code of pairsOf(process, window)) known.add(code)
+  const unknown = attack.map((calls) => pairsOfCalls(calls, window).filter((code) => !known.has(code)))
+  const again: boolean[] = []
+  for (const [i, next] of unknown.slice(1).entries()) {
+    const shown = unknown[i]!
+    if (shown.length > 0) again.push(next.some((code) => shown.includes(code)))
+  }
+  return share(again)
 }

@@ -13,6 +13,7 @@
 #include "script.h"
 #include "attach.h"
 #include "judge.h"
+#include "units.h"
 #include "grams.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
