@@ -105,6 +105,8 @@ export class IncidentLink {
     onChange(change, incident)
     // The semaphore stands while an incident is open.
     classes.set('ph_sequence_anomaly', 'incidents', 0, now)
+    // A program that this one had never started: a novelty of its own.
+    if (incident.edge) classes.set('ph_new_child', 'incidents', 0, now)
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined
       void this.#publish()
@@ -142,7 +144,7 @@ export class IncidentLink {
     if (this.#notices.review(this.#all()).length > 0)
       classes.set('ph_sequence_anomaly', 'incidents', 0, now())
     // Where agent runs are scheduled, it stands until one has dealt with it.
-    if (!this.#ports.agentRuns && this.open().length === 0) classes.unset('ph_sequence_anomaly', 'incidents')
+    if (!this.#ports.agentRuns) this.#takeBack()
     void this.#publish()
     this.#saving = this.#saving.then(async () => {
       try {
@@ -151,6 +153,13 @@ export class IncidentLink {
         messages.say(1, `incidents are not saved: ${oneLine(error)}; tried again`)
       }
     })
+  }
+
+  #takeBack(): void {
+    const open = this.open()
+    const { classes } = this.#ports
+    if (open.length === 0) classes.unset('ph_sequence_anomaly', 'incidents')
+    if (!open.some(({ edge }) => edge !== null)) classes.unset('ph_new_child', 'incidents')
   }
 
   async stop(): Promise<void> {

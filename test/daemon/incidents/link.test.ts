@@ -45,7 +45,7 @@ function linked() {
     journal: (entry) => void journal.push(structuredClone(entry)),
     tolerated: (incident) => tolerances.tolerated(incident, state.now),
   })
-  const holds = () => classes.at(state.now).some(({ name }) => name === 'ph_sequence_anomaly')
+  const holds = (wanted = 'ph_sequence_anomaly') => classes.at(state.now).some(({ name }) => name === wanted)
   const observe = (binary: string, missing = 1, lfc = 1) =>
     link.observe(
       { pid: 7, current: 59, previous: [0, 1, 2, 3, 4], missing, lfc, maxLfc: lfc },
@@ -142,4 +142,27 @@ test('an incident whose tolerance ends while it is open stands again; one that o
   link.keepHouse()
   assert.ok(holds())
   assert.equal(published.at(-1), 1)
+})
+
+test('a program that another had never started makes a class of its own, for as long as its incident stands', () => {
+  const { state, link, holds } = linked()
+  const verdict = {
+    ...{ bits: 3, parts: { n: 0, r: 0, s: 0 }, m: 40, q: 0.1, spoke: [], n: 0, r: 0, s: 0 },
+    newEdges: [{ parent: '/usr/sbin/nginx', started: '/bin/sh' }],
+  }
+  const unit = {
+    verdict,
+    windows: { n: [], r: [], s: [] },
+    ordinal: 41,
+    level: 'incident',
+    event: { pid: 7 },
+  }
+  link.judge(unit as unknown as Parameters<typeof link.judge>[0], {
+    ...{ binary: '/usr/sbin/nginx', sha256: 'a'.repeat(64), abi: 'x86-64', window: 6 },
+  })
+  assert.deepEqual(link.open()[0]?.edge, { parent: '/usr/sbin/nginx', started: '/bin/sh' })
+  assert.ok(holds('ph_new_child'))
+  state.now += 11 * minute
+  link.keepHouse()
+  assert.ok(!holds('ph_new_child'))
 })
