@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { Abi } from '#syscalls'
 import { IncidentError } from './errors.ts'
 import { codeOf, copyOf, groupOf, type Held, heldOf, pairsOf, rated } from './held.ts'
 import { addUnit, type JudgedUnit, unjudged } from './judged.ts'
