@@ -34,7 +34,7 @@ import { hostAbi } from '#syscalls'
 import type { FleetConfig } from '../config.ts'
 import { DaemonError, oneLine } from '../errors.ts'
 import type { Host } from '../host.ts'
-import { nameOf } from '../tracked.ts'
+import { nameOf } from '../profiles/tracked.ts'
 import type { LeftOut } from './comparing.ts'
 import type { OwnFleet } from './own.ts'
 

@@ -29,7 +29,7 @@ import type { Familiarity, Incident, Severity } from '#incidents'
 import type { FleetConfig } from '../config.ts'
 import { DaemonError, oneLine } from '../errors.ts'
 import type { Host } from '../host.ts'
-import { programOf } from '../mesh-link.ts'
+import { programOf } from '../mesh/link.ts'
 import { ASK_PURPOSE } from './answering.ts'
 import type { OwnFleet } from './own.ts'
 
