@@ -122,6 +122,7 @@ export class Host {
       version,
       now: this.now,
       say: (level, line) => options.messages.say(level, line),
+      journal: () => this.records.head(),
       own: { find: (query) => this.fleet.own.find(query) },
       onQuestion: (question, from) => this.fleet.answerer.answer(question, from),
       onWarning: (change, warning) => this.#warned(change, warning),

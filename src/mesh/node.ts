@@ -96,7 +96,7 @@ export class MeshNode implements Mesh {
     const learnt = (entry: Entry) => this.#roster.learnt(entry)
     this.#certificates = new Certificates({ ...common, learnt })
     const seek = (author: string, from: string) => this.#certificates.seek(author, from)
-    this.ledger = new Ledger({ ...common, epoch, seek })
+    this.ledger = new Ledger({ ...common, epoch, seek, cut: (entry) => this.#roster.tellCut(entry) })
     this.#neighbours = new Neighbours({ ...common, admitted, deny })
     this.#requests = new Requests({
       ...{ ...common, admitted, roster: this.#roster, neighbours: this.#neighbours },

@@ -58,6 +58,11 @@ export class HostRecords {
     throw new DaemonError('the journal is not open yet: try again in a moment', 4)
   }
 
+  /** How far it reaches on the disk; undefined before it is open. */
+  head(): JournalHead | undefined {
+    return this.#journal?.head()
+  }
+
   /** What a room tells of; never throws: a record that cannot be is said and left out. */
   readonly tell = (entry: JournalEntry): void => {
     try {

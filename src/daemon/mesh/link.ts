@@ -26,16 +26,24 @@ import {
   type QuorumRules,
   readSemaphore,
   type SemaphoreBody,
-  silentWarning,
   toSemaphore,
   type Warning,
   WarningBook,
   type WarningVerdict,
 } from '#incidents'
-import { hasMesh, type Member, type Mesh, type MeshEvent, type MeshRecord, openMesh } from '#mesh'
+import {
+  hasMesh,
+  type JournalMark,
+  type Member,
+  type Mesh,
+  type MeshEvent,
+  type MeshRecord,
+  openMesh,
+} from '#mesh'
 import type { KeyValue, Repository } from '#store'
 import type { MeshWays } from '../config.ts'
 import { DaemonError } from '../errors.ts'
+import { MemberWatch } from './member-watch.ts'
 import { SemaphoreSender } from './semaphore-sender.ts'
 
 /** What two hosts' incidents must be of to be one wave. */
@@ -53,6 +61,8 @@ export interface MeshLinkPorts {
   now: () => number
   say: (level: 1 | 2 | 3 | 4, line: string) => void
   own: OwnProfiles
+  /** How far this host's journal reaches: told with every sign of life. */
+  journal?: () => JournalMark | undefined
   /** A member's question about pairs (`/lymph/ask`). */
   onQuestion: (question: Uint8Array, from: Member) => Promise<Uint8Array>
   /** A warning came, changed or went. */
@@ -72,11 +82,12 @@ export class MeshLink {
   #digests = new DigestBook(this.refusals)
   #exchange: DigestExchange | undefined
   #sketchKey: { secret: string; key: SketchKey } | undefined
-  readonly #silent = new Set<string>()
+  readonly #watch: MemberWatch
 
   constructor(ports: MeshLinkPorts) {
     this.#ports = ports
     this.#sender = new SemaphoreSender(ports)
+    this.#watch = new MemberWatch(ports)
   }
 
   /** Opens the mesh this host is a member of; false when there is none. */
@@ -90,6 +101,7 @@ export class MeshLink {
       keyValue,
       version,
       now,
+      ...(this.#ports.journal ? { journal: this.#ports.journal } : {}),
       log: { info: (line) => say(2, line), warn: (line) => say(1, line) },
     })
     this.#mesh = mesh
@@ -174,7 +186,7 @@ export class MeshLink {
   #take(event: MeshEvent): void {
     if (event.type === 'member') {
       if (event.change === 'left' || event.change === 'revoked') this.#digests.forget(event.member.peer)
-      this.#heed(event.change === 'silent', event.member)
+      this.#watch.heed(event.change, event.member)
       return
     }
     const { change, record } = event
@@ -205,28 +217,14 @@ export class MeshLink {
     }
   }
 
-  /** A host that is not heard any more is a warning of its own, until it is heard again. */
-  #heed(silent: boolean, member: Member): void {
-    if (silent === this.#silent.has(member.peer)) return
-    if (silent) this.#silent.add(member.peer)
-    else this.#silent.delete(member.peer)
-    this.#ports.onWarning(silent ? 'raised' : 'cleared', silentWarning(member, this.#ports.now()))
-  }
-
   warnings(): Warning[] {
-    return [...this.#missed(), ...this.#warnings.list(this.#ports.now())]
-  }
-
-  #missed(): Warning[] {
-    const now = this.#ports.now()
-    const silent = (this.#mesh?.members() ?? []).filter(({ state }) => state === 'silent')
-    return silent.map((member) => silentWarning(member, now))
+    return [...this.#watch.warnings(this.#mesh?.members() ?? []), ...this.#warnings.list(this.#ports.now())]
   }
 
   /** The classes that follow from what stands on the mesh. */
   classes(view: Pick<NetworkView, 'runs' | 'allowed'>, rules: QuorumRules): NetworkClass[] {
     const now = this.#ports.now()
-    const voices = [...this.#missed(), ...this.#warnings.voices(now)]
+    const voices = [...this.#watch.warnings(this.#mesh?.members() ?? []), ...this.#warnings.voices(now)]
     const members = this.#mesh?.status().members ?? 1
     return networkClasses({ ...view, voices, self: this.peer, members }, rules, now)
   }
@@ -306,7 +304,7 @@ export class MeshLink {
     const mesh = this.#mesh
     this.#mesh = undefined
     this.#exchange = undefined
-    this.#silent.clear()
+    this.#watch.clear()
     await this.#sender.end()
     await mesh?.stop()
   }
