@@ -4,19 +4,26 @@ import { DaemonError, oneLine } from '../errors.ts'
 /** Waiting at most; what comes then is refused, and the promise that asked is not kept. */
 const WAITING_LIMIT = 100
 const ANSWER_MS = 5000
-const pausesMs = [1000, 5000]
+const PAUSES_MS = [1000, 5000]
 
 export class Webhooks {
   readonly #allowed: readonly string[]
   readonly #say: (line: string) => void
+  readonly #pausesMs: readonly number[]
   #last: Promise<void> = Promise.resolve()
   #waiting = 0
   sent = 0
   failed = 0
 
-  constructor(allowed: readonly string[], say: (line: string) => void) {
+  /** @param pausesMs before the second and later tries */
+  constructor(
+    allowed: readonly string[],
+    say: (line: string) => void,
+    pausesMs: readonly number[] = PAUSES_MS,
+  ) {
     this.#allowed = allowed
     this.#say = say
+    this.#pausesMs = pausesMs
   }
 
   /** @throws DaemonError for an address that is not allowed, or when too many wait */
@@ -32,11 +39,16 @@ export class Webhooks {
         this.sent++
       } catch (error) {
         this.failed++
-        this.#say(`webhook ${url}: ${oneLine(error)}; given up after ${pausesMs.length + 1} times`)
+        this.#say(`webhook ${url}: ${oneLine(error)}; given up after ${this.#pausesMs.length + 1} times`)
       } finally {
         this.#waiting--
       }
     })
+  }
+
+  /** Resolves when all that was handed in has been sent or given up. */
+  idle(): Promise<void> {
+    return this.#last
   }
 
   async #post(url: string, body: string): Promise<void> {
@@ -53,7 +65,7 @@ export class Webhooks {
         if (!answer.ok) throw new Error(`it answered ${answer.status}`)
         return
       } catch (error) {
-        const pause = pausesMs[attempt]
+        const pause = this.#pausesMs[attempt]
         if (pause === undefined) throw error
         await new Promise((resolve) => setTimeout(resolve, pause).unref())
       }
