@@ -7,10 +7,13 @@ import {
   type Incident,
   IncidentBook,
   type IncidentPart,
+  isTellable,
   type JournalEntry,
+  JUDGEMENT_KIND,
   type JudgedUnit,
   type Observed,
   restoreIncidents,
+  SEMAPHORE_KIND,
   saveIncidents,
   type Tolerance,
 } from '#incidents'
@@ -24,6 +27,14 @@ import type { Messages } from './messages.ts'
 
 /** A burst's calls come within milliseconds; its semaphore waits for them, so that it tells of all. */
 const gatherMs = 200
+
+/** Classes that stand while an open incident has what they are named for. An agent's run may take the first down before. */
+const standing: [name: string, of: (incident: Incident) => boolean][] = [
+  [SEMAPHORE_KIND, ({ anomalous }) => anomalous > 0],
+  // Of a process that pH found something in and that is as usual by its bits it does not stand.
+  [JUDGEMENT_KIND, ({ level }) => level !== null && level !== 'none'],
+  ['ph_new_child', ({ edge }) => edge !== null],
+]
 
 export interface IncidentPorts {
   quietMs: number
@@ -98,18 +109,27 @@ export class IncidentLink {
   }
 
   #observed({ incident, change, raised, closed }: Observed): Incident {
-    const { classes, onChange } = this.#ports
-    const now = this.#ports.now()
     for (const over of closed) this.#notices.ended(over, 'quiet')
     if (!this.#notices.observed(incident, change, raised)) return incident
-    onChange(change, incident)
-    // The semaphore stands while an incident is open.
-    classes.set('ph_sequence_anomaly', 'incidents', 0, now)
+    this.#ports.onChange(change, incident)
+    this.#settle([incident])
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined
       void this.#publish()
     }, gatherMs)
     return incident
+  }
+
+  /** @param told of which somebody was told just now */
+  #settle(told: readonly Incident[]): void {
+    const { classes, agentRuns, now } = this.#ports
+    const open = this.open()
+    for (const [name, of] of standing) {
+      // Where agent runs are scheduled, it stands until one has dealt with it.
+      const dealtWith = agentRuns && name === SEMAPHORE_KIND
+      if ((dealtWith ? told : open).some(of)) classes.set(name, 'incidents', 0, now())
+      else if (!dealtWith) classes.unset(name, 'incidents')
+    }
   }
 
   /** What the fleet says of it: kept, shown, and told to the mesh. */
@@ -120,9 +140,8 @@ export class IncidentLink {
     void this.#publish()
   }
 
-  /** A semaphore is of pH's anomalies: what only the judgement found stays on this host. */
   async #publish(): Promise<void> {
-    await this.#ports.publish(this.open().filter(({ anomalous }) => anomalous > 0))
+    await this.#ports.publish(this.open().filter(isTellable))
   }
 
   /** @throws DaemonError for an id that none has */
@@ -137,12 +156,9 @@ export class IncidentLink {
 
   /** Closes what is quiet, takes the semaphore back, saves what changed. Call it every second. */
   keepHouse(): void {
-    const { messages, classes, now, saved } = this.#ports
+    const { messages, now, saved } = this.#ports
     for (const incident of this.book.sweep(now())) this.#notices.ended(incident, 'quiet')
-    if (this.#notices.review(this.#all()).length > 0)
-      classes.set('ph_sequence_anomaly', 'incidents', 0, now())
-    // Where agent runs are scheduled, it stands until one has dealt with it.
-    if (!this.#ports.agentRuns && this.open().length === 0) classes.unset('ph_sequence_anomaly', 'incidents')
+    this.#settle(this.#notices.review(this.#all()))
     void this.#publish()
     this.#saving = this.#saving.then(async () => {
       try {

@@ -4,6 +4,7 @@ import { ClassBoard } from '#classes'
 import { type Incident, type JournalEntry, type Tolerance, Tolerances, toleranceFor } from '#incidents'
 import type { Repository } from '#store'
 import { IncidentLink } from '../../src/daemon/incident-link.ts'
+import type { UnitVerdict } from '../../src/daemon/judging.ts'
 
 const minute = 60_000
 
@@ -45,7 +46,7 @@ function linked() {
     journal: (entry) => void journal.push(structuredClone(entry)),
     tolerated: (incident) => tolerances.tolerated(incident, state.now),
   })
-  const holds = () => classes.at(state.now).some(({ name }) => name === 'ph_sequence_anomaly')
+  const holds = (wanted = 'ph_sequence_anomaly') => classes.at(state.now).some(({ name }) => name === wanted)
   const observe = (binary: string, missing = 1, lfc = 1) =>
     link.observe(
       { pid: 7, current: 59, previous: [0, 1, 2, 3, 4], missing, lfc, maxLfc: lfc },
@@ -57,7 +58,24 @@ function linked() {
     tolerances.add(made)
     return made
   }
-  return { state, said, journal, published, tolerances, link, holds, observe, tolerate }
+  /** A process that is odd by its bits, and in which pH found nothing. */
+  const judge = (binary: string, edge?: { parent: string; started: string }) =>
+    link.judge(
+      {
+        ...{ level: 'incident', ordinal: 7, binary, alone: false, event: { pid: 8 } },
+        ...{ windows: { n: [], r: [], s: [] } },
+        verdict: {
+          bits: 9,
+          spoke: ['r'],
+          parts: { n: 0, r: 9, s: 0 },
+          m: 100,
+          q: 0.1,
+          newEdges: edge ? [edge] : [],
+        },
+      } as unknown as UnitVerdict,
+      { binary, sha256: 'a'.repeat(64), abi: 'x86-64', window: 6 },
+    )
+  return { judge, state, said, journal, published, tolerances, link, holds, observe, tolerate }
 }
 
 const changes = (journal: readonly JournalEntry[]) =>
@@ -142,4 +160,26 @@ test('an incident whose tolerance ends while it is open stands again; one that o
   link.keepHouse()
   assert.ok(holds())
   assert.equal(published.at(-1), 1)
+})
+
+test('each way to be found has a class of its own, which stands while such an incident is open', () => {
+  const { link, holds, judge, observe, published } = linked()
+  const classes = () =>
+    ['ph_sequence_anomaly', 'ph_judgement_anomaly', 'ph_new_child'].map((name) => holds(name))
+  judge('/usr/bin/a')
+  assert.deepEqual(classes(), [false, true, false])
+  link.keepHouse()
+  assert.equal(published.at(-1), 1, 'the mesh is told of it')
+  // pH finds something in it as well.
+  const { id } = observe('/usr/bin/a')
+  link.keepHouse()
+  assert.deepEqual(classes(), [true, true, false])
+  link.resolve(id)
+  assert.deepEqual(classes(), [false, false, false])
+  judge('/usr/bin/b', { parent: '/usr/bin/b', started: '/bin/sh' })
+  assert.deepEqual(classes(), [false, true, true])
+  observe('/usr/bin/c')
+  assert.deepEqual(classes(), [true, true, true])
+  for (const one of link.open()) link.resolve(one.id)
+  assert.deepEqual(classes(), [false, false, false])
 })
