@@ -16,6 +16,7 @@ import { Answerer } from './fleet/answering.ts'
 import { Asking } from './fleet/asking.ts'
 import { FleetComparer, type FleetComparison } from './fleet/comparing.ts'
 import { OwnFleet } from './fleet/own.ts'
+import type { HeldPage } from './fleet/paging.ts'
 import { Reporting } from './fleet/reporting.ts'
 import { Upgrades } from './fleet/upgrades.ts'
 import type { Host } from './host.ts'
@@ -63,7 +64,8 @@ export class FleetLink {
     })
     this.asking = new Asking({
       ...{ host, own: this.own, config, say },
-      learn: (incident) => this.adopting.learn(incident),
+      kept: records<HeldPage>('paging'),
+      learn: (incident, quorum) => this.adopting.learn(incident, quorum),
     })
     this.#comparer = new FleetComparer(host, this.own)
     this.reporting = new Reporting(host, this.own, this.#comparer, records<StabilityHour[]>('stability'))
@@ -74,6 +76,7 @@ export class FleetLink {
     await this.upgrades.restore()
     await this.reporting.restore()
     await this.adopting.restore()
+    await this.asking.restore()
   }
 
   /** Events of the sensor, in order, with the program they are about. */
@@ -125,6 +128,7 @@ export class FleetLink {
 
   async stop(): Promise<void> {
     await this.#announcing
+    await this.asking.stop()
     await this.own.save().catch(() => {})
     await this.reporting.save().catch(() => {})
   }

@@ -9,7 +9,6 @@ import {
   adoption,
   adoptionDefaults,
   adoptionText,
-  askDefaults,
   chooseDonors,
   codesOf,
   type DonorCandidate,
@@ -214,7 +213,7 @@ export class Adopting {
   }
 
   /** Pairs of an incident that the fleet knows become normal here, marked like adopted ones. */
-  async learn(incident: Incident): Promise<void> {
+  async learn(incident: Incident, asked: number): Promise<void> {
     const { host, say } = this.#ports
     const { binary, abi, sha256, window, pairs } = incident
     const key = { binary, abi, sha256, window }
@@ -226,7 +225,7 @@ export class Adopting {
     const before = this.#adopted.get(nameOf(key))
     const codes = new Set([...(before?.codes ?? []), ...codesOf(table)])
     const donors = before?.donors ?? []
-    const { quorum, learning } = before ?? { quorum: askDefaults.quorum, learning: false }
+    const { quorum, learning } = before ?? { quorum: asked, learning: false }
     await this.#keep({ key, at: host.now(), donors, quorum, codes: [...codes], learning })
     for (const tracked of live) {
       await host.sensor?.load(tracked.id, tables)
