@@ -3,32 +3,33 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { ClassBoard } from '#classes'
 import type { PackageManager } from '#fleet'
-import { decodeProfile, type Response } from '#homeostasis'
+import type { Response } from '#homeostasis'
 import { gist, type Incident, type Warning, type WarningVerdict } from '#incidents'
 import type { ProcessState, Sensor, SensorEvent } from '#sensor'
 import { openStore, type Store } from '#store'
 import { AgentLink } from './agent/link.ts'
 import type { Config } from './config.ts'
-import { Detector } from './detector.ts'
-import { EnvironmentLink } from './environment-link.ts'
-import { FleetLink } from './fleet-link.ts'
+import { EnvironmentLink } from './environment/link.ts'
+import { FleetLink } from './fleet/link.ts'
 import { Followers } from './followers.ts'
-import { HostRecords } from './host-records.ts'
-import { IncidentLink } from './incident-link.ts'
-import { MeshEntry, meshEveryMs } from './mesh-entry.ts'
-import { MeshHeard } from './mesh-heard.ts'
-import { MeshLink } from './mesh-link.ts'
-import { MeshTold } from './mesh-told.ts'
+import { hostStatus } from './host-status.ts'
+import { IncidentLink } from './incidents/link.ts'
+import { HostRecords } from './incidents/records.ts'
+import { MeshEntry, meshEveryMs } from './mesh/entry.ts'
+import { MeshHeard } from './mesh/heard.ts'
+import { MeshLink } from './mesh/link.ts'
+import { MeshTold } from './mesh/told.ts'
 import type { Messages } from './messages.ts'
-import { Operator } from './operator.ts'
 import { measureOverhead } from './overhead.ts'
-import { BinaryResponses } from './responses.ts'
-import { ProfileSaves, storedFrom } from './saves.ts'
+import { Detector } from './profiles/detector.ts'
+import { Operator } from './profiles/operator.ts'
+import { BinaryResponses } from './profiles/responses.ts'
+import { restoreProfiles } from './profiles/restore.ts'
+import { ProfileSaves } from './profiles/saves.ts'
+import { keyOf, rowOf } from './profiles/tracked.ts'
 import { type DaemonSettings, namedSettings, parseSetting } from './settings.ts'
 import { stateNames } from './state-folder.ts'
-import { keyOf, rowOf } from './tracked.ts'
-
-export const version = '0.1.0'
+import { version } from './version.ts'
 
 export interface HostOptions {
   /** The state folder; relative paths work. */
@@ -121,6 +122,7 @@ export class Host {
       version,
       now: this.now,
       say: (level, line) => options.messages.say(level, line),
+      journal: () => this.records.head(),
       own: { find: (query) => this.fleet.own.find(query) },
       onQuestion: (question, from) => this.fleet.answerer.answer(question, from),
       onWarning: (change, warning) => this.#warned(change, warning),
@@ -187,7 +189,7 @@ export class Host {
 
   async #start(): Promise<void> {
     const { sensor, messages } = this.#options
-    await this.#restore()
+    this.notices.push(...(await restoreProfiles(this.#store, this.#responses)))
     await this.#responses.read()
     for await (const [name, value] of this.#store.settings.list()) {
       const [key, checked] = parseSetting(name, value)
@@ -241,22 +243,6 @@ export class Host {
     await this.environment.start()
   }
 
-  /** A store that lost profiles gets them back from the files mirrored beside it. */
-  async #restore(): Promise<void> {
-    const health = await this.#store.health()
-    const whole = health.state === 'ok' && (health.missing.profiles ?? 0) === 0
-    // None at all: the first start, or a store that somebody took away.
-    if (whole && this.#store.profiles.size > 0) return
-    this.notices.push(...health.steps.map((step) => `store: ${JSON.stringify(step)}`))
-    const said = new Map<string, Response>()
-    await this.#store.profiles.restoreFromMirror((file) => {
-      const record = decodeProfile(file)
-      if (record.response) said.set(record.key.binary, record.response)
-      return { key: record.key, record: storedFrom(record, file) }
-    })
-    for (const [binary, response] of said) await this.#responses.say(binary, response)
-  }
-
   #event(event: SensorEvent, binary: string | undefined): void {
     this.records.saw(event, binary)
     if (event.type === 'tick' || event.type === 'unit') return
@@ -307,28 +293,7 @@ export class Host {
   }
 
   status(): Record<string, unknown> {
-    const profiles = { learning: 0, frozen: 0, normal: 0 }
-    for (const { state } of this.operator.rows()) profiles[state]++
-    const totals = this.detector?.totals
-    return {
-      host: this.name,
-      version,
-      since: this.since,
-      sensor: this.#options.sensor?.kind ?? 'none',
-      seen: totals?.seen ?? 0,
-      processed: totals?.processed ?? 0,
-      skipped: totals?.skipped ?? 0,
-      lost: totals?.lost ?? 0,
-      profiles,
-      saved: this.#saves.gauge(),
-      classes: this.classes.at(this.now()).length,
-      incidents: this.incidents.open().length,
-      mesh: this.mesh.status(),
-      environment: this.environment?.status() ?? null,
-      agent: this.agent.status(),
-      notices: this.notices,
-      ...(totals ? { totals } : {}),
-    }
+    return hostStatus(this, this.#saves.gauge())
   }
 
   async processes(): Promise<

@@ -1,5 +1,10 @@
 import { EMPTY, OUT_OF_RANGE, type Pair, SLOTS } from './types.ts'
 
+/** One number for (current, previous, distance): current and previous below 4096, distance 1..8. */
+export function pairCode(current: number, previous: number, distance: number): number {
+  return (current * 4096 + previous) * 8 + distance - 1
+}
+
 /** Call numbers of a foreign trace end below this; what is beyond shares the slot OUT_OF_RANGE. */
 export const CALL_LIMIT = 4096
 /** A window's previous calls are kept in a ring of this many; the longest window needs 9. */

@@ -1,7 +1,8 @@
 /** A profile record as the plain value that a profile file's CBOR holds, and back with every field checked. */
 import { checkJudgementBody } from './judgement/index.ts'
-import { bitCount, CALL_LIMIT, distanceMask } from './pairs.ts'
-import { type PairSupport, type ProfileRecord, pairCode } from './record.ts'
+import { bitCount, CALL_LIMIT, distanceMask, pairCode } from './pairs.ts'
+import type { ProfileRecord } from './record.ts'
+import type { PairSupport } from './support.ts'
 import { type ProfileTables, SLOTS, type TableRow } from './types.ts'
 
 const ABIS = ['x86-64', 'i386', 'arm64'] as const

@@ -2,18 +2,9 @@ import { countsAlone, type JudgementBody } from './judgement/index.ts'
 import type { PairTable } from './pairs.ts'
 import { Profile } from './profile.ts'
 import { DEFAULT_SETTINGS } from './settings.ts'
+import type { PairSupport } from './support.ts'
 import { tableFrom } from './tables.ts'
 import type { EmptyRule, OperatorVerb, ProfileKey, ProfileTables, Response, Settings } from './types.ts'
-
-/** What is known of one pair beside that it was seen: what a fleet compares hosts by. */
-export interface PairSupport {
-  /** Ordinal (1, 2, ...) of the process that first showed it. Kept to within 5 %. */
-  first: number
-  /** How many processes showed it. Kept to within 5 %. */
-  seen: number
-  /** It was accepted on other hosts' word and not yet seen here. */
-  borrowed: boolean
-}
 
 /** Everything a profile file holds. Times in ms since the epoch. */
 export interface ProfileRecord {
@@ -36,11 +27,6 @@ export interface ProfileRecord {
   support?: ReadonlyMap<number, PairSupport>
   /** What units are judged by on this host; `judgementFrom` makes it live. Of no use elsewhere. */
   judgement?: JudgementBody
-}
-
-/** One number for (current, previous, distance): current and previous below 4096, distance 1..8. */
-export function pairCode(current: number, previous: number, distance: number): number {
-  return (current * 4096 + previous) * 8 + distance - 1
 }
 
 /** A profile as a record; `since` and `about` are what the profile itself does not know. */

@@ -1,6 +1,16 @@
 /** For each pair: which process showed it first, and how many did. What a fleet compares hosts by. */
-import { type PairSupport, pairCode } from './record.ts'
+import { pairCode } from './pairs.ts'
 import { EMPTY, type EmptyRule } from './types.ts'
+
+/** What is known of one pair beside that it was seen: what a fleet compares hosts by. */
+export interface PairSupport {
+  /** Ordinal (1, 2, ...) of the process that first showed it. Kept to within 5 %. */
+  first: number
+  /** How many processes showed it. Kept to within 5 %. */
+  seen: number
+  /** It was accepted on other hosts' word and not yet seen here. */
+  borrowed: boolean
+}
 
 /** Numbers of a pair: its code + 1 (0: free), the process that counted it last, the first one, and how many. */
 const FIELDS = 4

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { Abi } from '#syscalls'
 import { IncidentError } from './errors.ts'
 import { codeOf, copyOf, groupOf, type Held, heldOf, pairsOf, rated } from './held.ts'
 import { addUnit, type JudgedUnit, unjudged } from './judged.ts'
-import type { Familiarity, Incident } from './types.ts'
+import type { AnomalousBinary, Anomaly, Familiarity, Incident } from './types.ts'
 
 export interface IncidentSettings {
   /** An incident is over once nothing came for this long, in ms. */
@@ -18,29 +17,6 @@ export const incidentDefaults: IncidentSettings = { quietMs: 10 * 60_000, openLi
 
 const pairsLimit = 256
 const pidsLimit = 64
-
-/** One anomalous call, as a sensor tells it. */
-export interface Anomaly {
-  pid: number
-  current: number
-  /** The calls before it, nearest first. */
-  previous: readonly number[]
-  /** Bit d-1: the pair at distance d was not known. */
-  missing: number
-  lfc: number
-  maxLfc: number
-  /** Anomalous calls this stands for; 1, or more where events were lost and only their number is known. */
-  calls?: number
-}
-
-/** What the anomaly was in. */
-export interface AnomalousBinary {
-  binary: string
-  /** '' while it is not known. */
-  sha256: string
-  abi: Abi
-  window: number
-}
 
 export interface Observed {
   incident: Incident

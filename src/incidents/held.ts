@@ -1,9 +1,8 @@
 /** An incident while it is open, and what it is told apart by. */
 import { type Pair, pairCode } from '#homeostasis'
-import type { AnomalousBinary, Anomaly } from './book.ts'
 import { severityNow } from './judged.ts'
 import { higher, severityOf } from './severity.ts'
-import type { Incident } from './types.ts'
+import type { AnomalousBinary, Anomaly, Incident } from './types.ts'
 
 /** An open incident. */
 export interface Held {

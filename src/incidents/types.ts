@@ -17,6 +17,29 @@ export interface IncidentWindow {
   calls: string[]
 }
 
+/** One anomalous call, as a sensor tells it. */
+export interface Anomaly {
+  pid: number
+  current: number
+  /** The calls before it, nearest first. */
+  previous: readonly number[]
+  /** Bit d-1: the pair at distance d was not known. */
+  missing: number
+  lfc: number
+  maxLfc: number
+  /** Anomalous calls this stands for; 1, or more where events were lost and only their number is known. */
+  calls?: number
+}
+
+/** What the anomaly was in. */
+export interface AnomalousBinary {
+  binary: string
+  /** '' while it is not known. */
+  sha256: string
+  abi: Abi
+  window: number
+}
+
 /** The anomalies of one binary on one host, grouped until quiet; what a person sees. Times in ms since the epoch. */
 export interface Incident {
   id: string

@@ -5,10 +5,15 @@
 import { z } from 'zod'
 import { type Certificate, inForce, openCredential, someBytes } from './certificate.ts'
 import { decode, encode, sha256 } from './codec.ts'
-import type { Member, MemberState } from './interface.ts'
+import type { JournalMark, Member, MemberState } from './interface.ts'
 import { limits } from './limits.ts'
 
 export const addresses = z.array(z.string().max(limits.addressBytes)).max(limits.addresses)
+
+export const journalMark = z.strictObject({
+  seq: z.int().nonnegative(),
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+})
 
 /** A member as told to others: the certificate proves itself, the addresses are a hint (a dial checks the PeerId). */
 const knownMember = z.strictObject({ credential: someBytes(4096), addresses })
@@ -30,6 +35,9 @@ export interface Entry {
   ringHeld: string[] | undefined
   /** Does it serve as a relay? As it last said. */
   relays: boolean
+  /** How far its journal reached when it was last heard, and when that was less than before (0: never). */
+  journal: JournalMark | undefined
+  journalCut: number
   /** The state last told to listeners; 'new' before the first. */
   told: MemberState | 'new'
 }
@@ -42,6 +50,8 @@ const saved = z.strictObject({
   skewMs: z.number(),
   left: z.boolean(),
   relays: z.boolean().default(false),
+  journal: journalMark.optional(),
+  journalCut: z.number().default(0),
 })
 
 export interface DirectoryRules {
@@ -106,6 +116,8 @@ export class Directory {
       adminSeq: 0,
       ringHeld: undefined,
       relays: false,
+      journal: undefined,
+      journalCut: 0,
       told: 'new',
     }
     this.#entries.set(certificate.peer, entry)
@@ -114,6 +126,17 @@ export class Directory {
 
   heard(entry: Entry, at: number): void {
     if (at > entry.lastHeard) entry.lastHeard = at
+  }
+
+  /** A journal only grows. @returns whether this one is cut: shorter than it was, or another of the same length */
+  journal(entry: Entry, told: JournalMark, now: number): boolean {
+    const { journal: before } = entry
+    entry.journal = told
+    const cut =
+      before !== undefined &&
+      (told.seq < before.seq || (told.seq === before.seq && told.hash !== before.hash))
+    if (cut) entry.journalCut = now
+    return cut
   }
 
   state(entry: Entry, now: number): MemberState {
@@ -141,6 +164,8 @@ export class Directory {
       skewMs: entry.skewMs,
       connected,
       addresses: [...entry.addresses],
+      ...(entry.journal ? { journal: entry.journal } : {}),
+      ...(entry.journalCut > 0 ? { journalCut: entry.journalCut } : {}),
     }
   }
 
@@ -149,7 +174,7 @@ export class Directory {
   }
 
   save(entry: Entry): Uint8Array {
-    const { certificate, version, lastHeard, skewMs, left, relays } = entry
+    const { certificate, version, lastHeard, skewMs, left, relays, journal, journalCut } = entry
     return encode({
       ...this.known(entry),
       version,
@@ -157,6 +182,8 @@ export class Directory {
       skewMs,
       left,
       relays,
+      ...(journal ? { journal } : {}),
+      journalCut,
       credential: certificate.credential,
     })
   }

@@ -29,6 +29,12 @@ export interface MeshRecord {
 
 export type MemberState = 'alive' | 'silent' | 'left' | 'revoked'
 
+/** How far a host's journal reaches: the number of its newest record, and the hash its chain ends in (64 hex digits). */
+export interface JournalMark {
+  seq: number
+  hash: string
+}
+
 export interface Member {
   name: string
   peer: string
@@ -41,12 +47,18 @@ export interface Member {
   skewMs: number
   connected: boolean
   addresses: string[]
+  /** As it last told; absent: it told of none. */
+  journal?: JournalMark
+  /** When it told of a journal shorter than, or other than, the one it had told of before: ms since the epoch. */
+  journalCut?: number
 }
+
+export type MemberChange = 'joined' | 'alive' | 'silent' | 'left' | 'revoked' | 'journal-cut'
 
 export type MeshEvent =
   /** `change` tells what the record did to the state held; repeats and what is older never come. */
   | { type: 'record'; change: 'raised' | 'refreshed' | 'cleared' | 'expired'; record: MeshRecord }
-  | { type: 'member'; change: 'joined' | 'alive' | 'silent' | 'left' | 'revoked'; member: Member }
+  | { type: 'member'; change: MemberChange; member: Member }
 
 /** Answers a request of a certified member. Throwing closes the stream; the other side is told only that it failed. */
 export type RequestHandler = (request: Uint8Array, from: Member) => Promise<Uint8Array>

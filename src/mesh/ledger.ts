@@ -1,11 +1,12 @@
 /** The records of a host: its own made, others' judged, all kept, persisted, told to listeners. No network here. */
 import { z } from 'zod'
 import type { KeyValue } from '#store'
+import { takeAlive } from './alive.ts'
 import { Audit } from './audit.ts'
 import { type About, Author } from './author.ts'
 import { Buckets } from './buckets.ts'
 import { equals } from './codec.ts'
-import { addresses, type Directory, type Entry } from './directory.ts'
+import type { Directory, Entry } from './directory.ts'
 import { readEnvelope, type Statement, type StatementKind, signedBy } from './envelope.ts'
 import { MeshError } from './errors.ts'
 import { Evidence } from './evidence.ts'
@@ -19,24 +20,11 @@ import { type Manifest, Manifests, Vouchers } from './vouchers.ts'
 import { Windows } from './windows.ts'
 import type { Writes } from './writes.ts'
 
-const aliveBody = z.object({
-  addresses,
-  version: z.string().max(64),
-  /** How far its admin log reaches, and the keys of the ring it holds. */
-  admin: z.int().nonnegative(),
-  ring: z.array(z.string().max(16)).max(16),
-  /** It serves as a relay. */
-  relay: z.boolean().optional(),
-})
-export type Alive = z.infer<typeof aliveBody>
-
 export interface Saying {
   clear?: boolean
   /** 1 to 9: a sync sends the heavier first. */
   weight?: number | undefined
 }
-
-export const aliveKey = 'host'
 
 export interface LedgerOptions {
   identity: Pick<Identity, 'meshId' | 'peer' | 'node'>
@@ -46,6 +34,8 @@ export interface LedgerOptions {
   writes: Writes
   now(): number
   emit(event: MeshEvent): void
+  /** A member told of a journal shorter than before. */
+  cut(entry: Entry): void
   count(reason: string): void
   log: { warn(message: string): void }
   seek: Court['seek']
@@ -270,12 +260,7 @@ export class Ledger {
     directory.heard(entry, Math.min(now(), statement.ts - entry.skewMs))
     if (statement.kind !== 'alive') return
     entry.left = statement.op === 'clear'
-    const body = aliveBody.safeParse(statement.body)
-    if (body.success) {
-      const { addresses, version, admin, ring, relay = false } = body.data
-      const adminSeq = Math.max(entry.adminSeq, admin)
-      Object.assign(entry, { addresses, version, adminSeq, ringHeld: ring, relays: relay })
-    }
+    if (takeAlive(entry, statement.body, directory, now())) this.#options.cut(entry)
     writes.put(`member/${statement.author}`, () => directory.save(entry))
   }
 

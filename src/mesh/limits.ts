@@ -101,9 +101,8 @@ export const relayed = {
   callsOfOne: 32,
   callsToOne: 64,
   answer: 5 * second,
-  /** Slots a host that cannot be dialled wants, and how long it waits before it asks the same relay again. */
+  /** Slots a host that cannot be dialled wants. */
   relays: 2,
-  again: 10 * second,
   /** Members asked to dial back; and how often a member is dialled back at its asking. */
   asked: 3,
   probes: { perMinute: 2, burst: 4 },

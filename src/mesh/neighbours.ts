@@ -63,7 +63,7 @@ export class Neighbours {
   }
 
   /** A connection ended: try again at once, then wait. */
-  lost(peer: string): void {
+  gone(peer: string): void {
     this.#waits.delete(peer)
   }
 

@@ -96,7 +96,7 @@ export class MeshNode implements Mesh {
     const learnt = (entry: Entry) => this.#roster.learnt(entry)
     this.#certificates = new Certificates({ ...common, learnt })
     const seek = (author: string, from: string) => this.#certificates.seek(author, from)
-    this.ledger = new Ledger({ ...common, epoch, seek })
+    this.ledger = new Ledger({ ...common, epoch, seek, cut: (entry) => this.#roster.tellCut(entry) })
     this.#neighbours = new Neighbours({ ...common, admitted, deny })
     this.#requests = new Requests({
       ...{ ...common, admitted, roster: this.#roster, neighbours: this.#neighbours },
@@ -125,7 +125,7 @@ export class MeshNode implements Mesh {
       ...common,
       administration,
       admitted: (entry, initiator) => relations.met(entry, initiator),
-      gone: (peer) => this.#neighbours.lost(peer),
+      gone: (peer) => void [this.#neighbours, this.reach].map((part) => part.gone(peer)),
       recovering: (entry) => void relations.recover(entry),
     })
     const side = sideOf({ ...common, ledger: this.ledger, learnt })
@@ -170,9 +170,8 @@ export class MeshNode implements Mesh {
       admission.serve(),
       this.administration.serve(mayRecover),
       this.renewal.serve(mayRecover),
-      this.reach.serve(may),
       this.#certificates.serve(may),
-      ...(quiet ? [] : [this.synchroniser.serve()]),
+      ...(quiet ? [] : [this.synchroniser.serve(), this.reach.serve(may)]),
     ])
     await startHost(host, this.#options.listen)
     this.relay?.watch(host)

@@ -4,6 +4,7 @@ import type { Directory } from './directory.ts'
 import type { Gate } from './gate.ts'
 import type { MeshHost } from './host.ts'
 import type { Identity } from './identity.ts'
+import type { JournalMark } from './interface.ts'
 import type { Timing } from './limits.ts'
 import type { Manners } from './manners.ts'
 import type { Nearby } from './nearby.ts'
@@ -26,6 +27,8 @@ export interface OpenOptions {
   /** Version of lymph, told to members. */
   version: string
   log: MeshLog
+  /** How far this host's journal reaches now. */
+  journal?: () => JournalMark | undefined
   now?: () => number
   random?: () => number
   /** Told by `listen` where not given. */

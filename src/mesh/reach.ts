@@ -81,6 +81,11 @@ export class Reach {
     clearInterval(this.#timer)
   }
 
+  /** What it found is no news when it comes back: it may have been on its way out, or come back elsewhere. */
+  gone(peer: string): void {
+    this.#found.delete(peer)
+  }
+
   /** Cannot be dialled by some. */
   get hidden(): boolean {
     return this.#says('no', (found) => found.some(({ reached }) => !reached))
@@ -180,7 +185,7 @@ export class Reach {
   }
 
   #reserve(peers: string[], now: number): void {
-    const { directory, relay, log } = this.#options
+    const { directory, relay, timing, log } = this.#options
     const have = this.relays.length
     if (relay === undefined || have + this.#asking.size >= relayed.relays) return
     const offered = peers.filter(
@@ -189,7 +194,8 @@ export class Reach {
     const peer = this.#any(offered)
     if (peer === undefined) return
     this.#asking.add(peer)
-    this.#wait.set(`slot ${peer}`, now + relayed.again)
+    // It may not know yet that this host is admitted.
+    this.#wait.set(`slot ${peer}`, now + 5 * timing.reach)
     relay
       .reserve(peer)
       .catch((error) => log.info(`no slot at the relay ${peer}: ${because(error)}; it goes on trying`))

@@ -57,7 +57,7 @@ export class Relations {
     const before = administration.held()
     await administration.with(peer)
     admission.cut(peer)
-    if (administration.held().some((id) => !before.includes(id))) this.#options.neighbours.lost(peer)
+    if (administration.held().some((id) => !before.includes(id))) this.#options.neighbours.gone(peer)
   }
 
   /** The admin log has said something new, or a key has come: whoever is revoked is cut off now, and the others hear of it. */

@@ -54,6 +54,12 @@ export class Roster {
     emit({ type: 'member', change, member: this.member(entry) })
   }
 
+  /** Its journal is shorter than it was. */
+  tellCut(entry: Entry): void {
+    if (entry.certificate.peer !== this.#options.self)
+      this.#options.emit({ type: 'member', change: 'journal-cut', member: this.member(entry) })
+  }
+
   tellAll(): void {
     for (const entry of this.#options.directory.entries()) this.tell(entry)
   }

@@ -1,11 +1,12 @@
 /** What this host says: signed, kept, gossiped. Its own sign of life among it. */
 import type { Administration } from './administration.ts'
+import { type Alive, aliveKey } from './alive.ts'
 import type { StatementKind } from './envelope.ts'
 import { because, MeshError } from './errors.ts'
 import type { MeshHost } from './host.ts'
 import type { Identity } from './identity.ts'
 import type { MeshRecord } from './interface.ts'
-import { type Alive, aliveKey, type Ledger, type Saying } from './ledger.ts'
+import type { Ledger, Saying } from './ledger.ts'
 import { limits, type Timing, topic } from './limits.ts'
 import type { OpenOptions } from './options.ts'
 import type { Reach } from './reach.ts'
@@ -57,7 +58,7 @@ export class Speaker {
     return ledger.record(statement, Math.round(now()))
   }
 
-  /** Where this host listens, and how far it follows the admin log. */
+  /** Where this host listens, how far it follows the admin log, and how far its journal reaches. */
   alive(): Alive {
     const { options, identity, administration, reach } = this.#options
     const admin = identity.admin.head().seq
@@ -67,7 +68,8 @@ export class Speaker {
       admin,
       ring: administration.held(),
     }
-    return reach.serves ? { ...said, relay: true } : said
+    const journal = options.journal?.()
+    return { ...said, ...(reach.serves ? { relay: true } : {}), ...(journal ? { journal } : {}) }
   }
 
   async sayAlive(): Promise<void> {

@@ -17,8 +17,8 @@ import {
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Finding } from './check.ts'
 import { fromText, pathBytes } from './entry.ts'
+import type { Finding } from './findings.ts'
 
 /** Where dpkg keeps its records; another root for tests. */
 export interface PackagePlaces {

@@ -2,7 +2,7 @@
 import { codesOf } from '#fleet'
 import { type ProfileKey, type ProfileRecord, tableFrom } from '#homeostasis'
 import type { Repository } from '#store'
-import { nameOf } from '../tracked.ts'
+import { nameOf } from '../profiles/tracked.ts'
 
 /** Beyond it the oldest is forgotten: its pairs are this host's own from then on. */
 const adoptedLimit = 1024

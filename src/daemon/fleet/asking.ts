@@ -9,7 +9,7 @@ import type { Familiarity, Incident, Severity } from '#incidents'
 import type { Repository } from '#store'
 import type { FleetConfig } from '../config.ts'
 import { DaemonError, oneLine } from '../errors.ts'
-import { programOf } from '../mesh-link.ts'
+import { programOf } from '../mesh/link.ts'
 import { type HeldPage, Paging, type Shown } from './paging.ts'
 import { type Asked, type QuestionPorts, Questions } from './questions.ts'
 

@@ -4,7 +4,7 @@ import type { ProfileKey } from '#homeostasis'
 import { hostAbi } from '#syscalls'
 import { DaemonError } from '../errors.ts'
 import type { Host } from '../host.ts'
-import { nameOf } from '../tracked.ts'
+import { nameOf } from '../profiles/tracked.ts'
 import type { OwnFleet } from './own.ts'
 
 /** @param from names of members; none: all that have it */

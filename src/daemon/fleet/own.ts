@@ -21,7 +21,7 @@ import type { Repository } from '#store'
 import type { Abi } from '#syscalls'
 import { oneLine } from '../errors.ts'
 import type { Host } from '../host.ts'
-import type { ProfileSaves, SavedRow } from '../saves.ts'
+import type { ProfileSaves, SavedRow } from '../profiles/saves.ts'
 
 export interface OwnPorts {
   host: Host

@@ -7,8 +7,8 @@ import type { SensorEvent } from '#sensor'
 import type { Repository } from '#store'
 import { DaemonError } from '../errors.ts'
 import type { Host } from '../host.ts'
-import type { ProfileSaves } from '../saves.ts'
-import { nameOf } from '../tracked.ts'
+import type { ProfileSaves } from '../profiles/saves.ts'
+import { nameOf } from '../profiles/tracked.ts'
 import type { OwnFleet } from './own.ts'
 
 /** Of the newest, the mesh is told. */

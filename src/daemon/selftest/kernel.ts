@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { SensorClient } from '#sensor'
 import { DaemonError } from '../errors.ts'
-import { sensorMain } from '../sensor-child.ts'
+import { sensorMain } from '../up/sensor-child.ts'
 import { until, usual, type Watching } from './helper.ts'
 
 const run = promisify(execFile)

@@ -34,8 +34,8 @@ const syncBytes = (world: World): number =>
 export async function spread({ hosts, seed, messages = 50, seconds = 10 }: Size): Promise<Outcome> {
   const world = await World.make({ hosts, seed })
   try {
-    const formed = await world.formed()
-    await world.until(() => world.alive.every(({ node }) => node.synchroniser.running === 0), 10_000)
+    const formed = await world.formed(5 * minute)
+    await world.until(() => world.alive.every(({ node }) => node.synchroniser.running === 0), minute)
     const quiet = { cpu: process.cpuUsage(), at: performance.now(), bytes: syncBytes(world) }
     await world.pass(seconds * 1000)
     const idleMs = performance.now() - quiet.at
