@@ -1,8 +1,8 @@
 /** What gossip brings goes to the ledger, and the ledger's word decides whether gossip passes it on. */
 import { TopicValidatorResult } from '@libp2p/gossipsub'
-import type { MeshHost } from './host.ts'
-import type { Ledger } from './ledger.ts'
 import { topic } from './limits.ts'
+import type { Ledger } from './records/ledger.ts'
+import type { MeshHost } from './transport/host.ts'
 
 const results = {
   accept: TopicValidatorResult.Accept,

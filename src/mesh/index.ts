@@ -1,8 +1,9 @@
 /** The mesh's front door. */
+
+export { type Founded, type InitOptions, initMesh } from './admission/init.ts'
+export { type Joined, type JoinOptions, joinMesh } from './admission/join.ts'
 export { MeshError, type MeshErrorCode } from './errors.ts'
-export { hasMesh, type Identity, putAside, readIdentity } from './identity.ts'
-export { type Founded, type InitOptions, initMesh } from './init.ts'
+export { hasMesh, type Identity, putAside, readIdentity } from './identity/identity.ts'
 export * from './interface.ts'
-export { type Joined, type JoinOptions, joinMesh } from './join.ts'
 export { openMesh } from './open.ts'
 export type { MeshLog, OpenOptions } from './options.ts'

@@ -1,20 +1,20 @@
 /** Opens a mesh: identity from its files, state from the store, a host made and started. */
 import { z } from 'zod'
 import type { KeyValue } from '#store'
-import { decode, encode } from './codec.ts'
-import { Directory } from './directory.ts'
+import { Gate } from './admission/gate.ts'
+import { Manners } from './admission/manners.ts'
 import { because, MeshError } from './errors.ts'
-import { Gate } from './gate.ts'
-import { checkAddresses, createMeshHost, dial, onMemory } from './host.ts'
-import { type Identity, readIdentity } from './identity.ts'
+import { type Identity, readIdentity } from './identity/identity.ts'
+import { openers } from './identity/ring.ts'
 import type { Mesh } from './interface.ts'
 import { timing as usual } from './limits.ts'
-import { Manners } from './manners.ts'
+import { Directory } from './members/directory.ts'
 import { MeshNode } from './node.ts'
 import type { OpenOptions } from './options.ts'
-import { Relay } from './relay.ts'
-import { openers } from './ring.ts'
-import { Writes } from './writes.ts'
+import { decode, encode } from './records/codec.ts'
+import { Writes } from './records/writes.ts'
+import { checkAddresses, createMeshHost, dial, onMemory } from './transport/host.ts'
+import { Relay } from './transport/relay.ts'
 
 /** A store that fails is spoken of once in this many ms. */
 const sayAgain = 600_000
@@ -75,7 +75,7 @@ export async function openNode(options: OpenOptions): Promise<MeshNode> {
           lost: () => parts.node?.reach?.settle(),
         })
   // Loaded only where it is wanted: nothing of it runs otherwise.
-  const mdns = options.mdns === true ? await import('./nearby.ts') : undefined
+  const mdns = options.mdns === true ? await import('./transport/nearby.ts') : undefined
   const nearby =
     mdns === undefined
       ? undefined

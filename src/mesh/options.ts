@@ -1,15 +1,15 @@
 /** What a host is opened with. */
 import type { KeyValue } from '#store'
-import type { Directory } from './directory.ts'
-import type { Gate } from './gate.ts'
-import type { MeshHost } from './host.ts'
-import type { Identity } from './identity.ts'
+import type { Gate } from './admission/gate.ts'
+import type { Manners } from './admission/manners.ts'
+import type { Identity } from './identity/identity.ts'
 import type { JournalMark } from './interface.ts'
 import type { Timing } from './limits.ts'
-import type { Manners } from './manners.ts'
-import type { Nearby } from './nearby.ts'
-import type { Relay } from './relay.ts'
-import type { Writes } from './writes.ts'
+import type { Directory } from './members/directory.ts'
+import type { Writes } from './records/writes.ts'
+import type { MeshHost } from './transport/host.ts'
+import type { Nearby } from './transport/nearby.ts'
+import type { Relay } from './transport/relay.ts'
 
 /** As an operator says it, or as it is found. */
 export type Choice = 'yes' | 'no' | 'auto'

@@ -1,17 +1,17 @@
 /** What this host says: signed, kept, gossiped. Its own sign of life among it. */
-import type { Administration } from './administration.ts'
-import { type Alive, aliveKey } from './alive.ts'
-import type { StatementKind } from './envelope.ts'
+import type { Administration } from './administration/administration.ts'
 import { because, MeshError } from './errors.ts'
-import type { MeshHost } from './host.ts'
-import type { Identity } from './identity.ts'
+import type { Identity } from './identity/identity.ts'
 import type { MeshRecord } from './interface.ts'
-import type { Ledger, Saying } from './ledger.ts'
 import { limits, type Timing, topic } from './limits.ts'
 import type { OpenOptions } from './options.ts'
-import type { Reach } from './reach.ts'
-import type { Synchroniser } from './synchroniser.ts'
-import type { Writes } from './writes.ts'
+import { type Alive, aliveKey } from './records/alive.ts'
+import type { StatementKind } from './records/envelope.ts'
+import type { Ledger, Saying } from './records/ledger.ts'
+import type { Writes } from './records/writes.ts'
+import type { Synchroniser } from './sync/synchroniser.ts'
+import type { MeshHost } from './transport/host.ts'
+import type { Reach } from './transport/reach.ts'
 
 export interface SpeakerOptions {
   options: OpenOptions

@@ -1,15 +1,15 @@
 /** What `mesh status` tells: who this is, what was refused, and how much of everything that is bounded is in use. */
-import type { Admission } from './hello.ts'
+import type { Admission } from './admission/hello.ts'
+import type { Invites } from './admission/invites.ts'
+import type { Quota } from './admission/quota.ts'
+import type { Relations } from './admission/relations.ts'
 import type { MeshStatus } from './interface.ts'
-import type { Invites } from './invites.ts'
-import type { Ledger } from './ledger.ts'
-import type { Neighbours } from './neighbours.ts'
+import type { Roster } from './members/roster.ts'
 import type { Parts } from './options.ts'
-import type { Quota } from './quota.ts'
-import type { Reach } from './reach.ts'
-import type { Relations } from './relations.ts'
-import type { Roster } from './roster.ts'
-import type { Synchroniser } from './synchroniser.ts'
+import type { Ledger } from './records/ledger.ts'
+import type { Synchroniser } from './sync/synchroniser.ts'
+import type { Neighbours } from './transport/neighbours.ts'
+import type { Reach } from './transport/reach.ts'
 
 export interface Gauged extends Parts {
   now: number

@@ -10,13 +10,13 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { initMesh, joinMesh } from '#mesh'
 import { openStore } from '#store'
-import { makeCredential } from '../../src/mesh/certificate.ts'
-import { concat } from '../../src/mesh/codec.ts'
-import { makeEnvelope, type NewStatement, type Statement } from '../../src/mesh/envelope.ts'
-import { newSigner, peerOf } from '../../src/mesh/keys.ts'
+import { makeCredential } from '../../src/mesh/identity/certificate.ts'
+import { newSigner, peerOf } from '../../src/mesh/identity/keys.ts'
 import type { MeshNode } from '../../src/mesh/node.ts'
 import { openNode } from '../../src/mesh/open.ts'
-import { perManifest } from '../../src/mesh/vouchers.ts'
+import { concat } from '../../src/mesh/records/codec.ts'
+import { makeEnvelope, type NewStatement, type Statement } from '../../src/mesh/records/envelope.ts'
+import { perManifest } from '../../src/mesh/records/vouchers.ts'
 
 export interface Late {
   records: number

@@ -4,7 +4,7 @@
  * an idle host takes, RSS a host, bytes a host sends in syncs.
  */
 import { generateKeyPairSync, sign, verify } from 'node:crypto'
-import { makeEnvelope } from '../../src/mesh/envelope.ts'
+import { makeEnvelope } from '../../src/mesh/records/envelope.ts'
 import { scenarios } from '../mesh/simulator/scenarios.ts'
 import { World } from '../mesh/simulator/world.ts'
 import { lateJoiner } from './mesh-late-joiner.ts'

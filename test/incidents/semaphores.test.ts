@@ -21,7 +21,7 @@ import {
   type Voice,
   WarningBook,
 } from '#incidents'
-import { decode, encode } from '../../src/mesh/codec.ts'
+import { decode, encode } from '../../src/mesh/records/codec.ts'
 
 const observable: ObservableSemaphore = {
   about: 'observable',

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { hasMesh, joinMesh, type MeshError, readIdentity } from '#mesh'
-import { AdminLog } from '../../src/mesh/adminlog.ts'
+import { AdminLog } from '../../src/mesh/administration/adminlog.ts'
+import { openRootKey } from '../../src/mesh/identity/rootkey.ts'
 import { limits } from '../../src/mesh/limits.ts'
 import { memoryStore } from '../../src/mesh/memory-store.ts'
-import { openRootKey } from '../../src/mesh/rootkey.ts'
 import { connected, type Fleet, fleet, type Host, keysOf, sleep, until } from './support.ts'
 
 const day = 86_400_000
@@ -201,8 +201,8 @@ test('a joiner that died after it was let in and before it wrote so comes back w
     const a = all[0] as Host
     const { token } = await a.node.invite({})
     const folder = hosts.folder('b')
-    const { applicant, keepApplicant } = await import('../../src/mesh/identity.ts')
-    const { newSigner } = await import('../../src/mesh/keys.ts')
+    const { applicant, keepApplicant } = await import('../../src/mesh/identity/identity.ts')
+    const { newSigner } = await import('../../src/mesh/identity/keys.ts')
     const node = newSigner()
     keepApplicant(folder, node)
     const first = await joinMesh({ folder, token, name: 'b', now: Date.now() })

@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { encode } from '../../src/mesh/codec.ts'
-import { makeEnvelope } from '../../src/mesh/envelope.ts'
+import { Manners } from '../../src/mesh/admission/manners.ts'
+import { Quota } from '../../src/mesh/admission/quota.ts'
 import { handshakes, limits, misdeeds, protocols, questions, rates, topic } from '../../src/mesh/limits.ts'
-import { Manners } from '../../src/mesh/manners.ts'
-import { Quota } from '../../src/mesh/quota.ts'
+import { encode } from '../../src/mesh/records/codec.ts'
+import { makeEnvelope } from '../../src/mesh/records/envelope.ts'
 import { connected, fleet, keysOf, sleep, until } from './support.ts'
 
 test('a quota: so many at once, so many a minute, whatever the clock does; names beyond the cap push the oldest out', () => {
@@ -167,8 +167,8 @@ test('pending peers are capped, and every gauge stays under its bound', async ()
   const hosts = fleet('memory')
   try {
     const a = await hosts.found('a', { timing: { hello: 60_000 } })
-    const { createMeshHost } = await import('../../src/mesh/host.ts')
-    const { newSigner } = await import('../../src/mesh/keys.ts')
+    const { createMeshHost } = await import('../../src/mesh/transport/host.ts')
+    const { newSigner } = await import('../../src/mesh/identity/keys.ts')
     const { multiaddr } = await import('@multiformats/multiaddr')
     const { ring, meshId, peer } = a.node.identity
     const strangers = []

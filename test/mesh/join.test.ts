@@ -4,9 +4,9 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { hasMesh, initMesh, joinMesh, MeshError, readIdentity } from '#mesh'
-import { newSigner } from '../../src/mesh/keys.ts'
+import { newSigner } from '../../src/mesh/identity/keys.ts'
+import { decodeToken, encodeToken } from '../../src/mesh/identity/token.ts'
 import { memoryStore } from '../../src/mesh/memory-store.ts'
-import { decodeToken, encodeToken } from '../../src/mesh/token.ts'
 import { connected, type Fleet, fleet, type Host, until } from './support.ts'
 
 async function withFounder(work: (hosts: Fleet, a: Host) => Promise<void>, way: 'tcp' | 'memory' = 'tcp') {

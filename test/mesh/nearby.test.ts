@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
-import { newSigner, peerOf } from '../../src/mesh/keys.ts'
+import { newSigner, peerOf } from '../../src/mesh/identity/keys.ts'
 import { limits, mdnsEvery } from '../../src/mesh/limits.ts'
-import { Nearby, serviceTag } from '../../src/mesh/nearby.ts'
+import { Nearby, serviceTag } from '../../src/mesh/transport/nearby.ts'
 
 const peer = () => peerOf(newSigner().publicKey)
 const at = (id: string, count = 1) => ({

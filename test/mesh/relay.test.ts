@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createMeshHost, dial, startHost } from '../../src/mesh/host.ts'
-import { newSigner } from '../../src/mesh/keys.ts'
-import { Relay, through } from '../../src/mesh/relay.ts'
+import { newSigner } from '../../src/mesh/identity/keys.ts'
+import { createMeshHost, dial, startHost } from '../../src/mesh/transport/host.ts'
+import { Relay, through } from '../../src/mesh/transport/relay.ts'
 import { type Fleet, fleet, type Host, keysOf, until } from './support.ts'
 
 const timing = { reach: 50, reachAgain: 60_000 }

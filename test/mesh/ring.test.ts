@@ -8,10 +8,10 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
-import { createEnrolHost } from '../../src/mesh/host.ts'
-import { newSigner } from '../../src/mesh/keys.ts'
-import { ringKey } from '../../src/mesh/protector.ts'
-import { converse } from '../../src/mesh/streams.ts'
+import { newSigner } from '../../src/mesh/identity/keys.ts'
+import { createEnrolHost } from '../../src/mesh/transport/host.ts'
+import { ringKey } from '../../src/mesh/transport/protector.ts'
+import { converse } from '../../src/mesh/transport/streams.ts'
 
 const meshId = new Uint8Array(16)
 const key = () => new Uint8Array(randomBytes(32))

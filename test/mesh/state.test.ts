@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readIdentity } from '#mesh'
-import { writeAdminLog } from '../../src/mesh/identity.ts'
+import { writeAdminLog } from '../../src/mesh/identity/identity.ts'
 import { connected, fleet, type Host, keysOf, sleep, until } from './support.ts'
 
 const standing = (host: Host) =>

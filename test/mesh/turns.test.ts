@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Turns } from '../../src/mesh/turns.ts'
+import { Turns } from '../../src/mesh/sync/turns.ts'
 
 test('one after the other while the first gets on; beside it once it stands still', () => {
   const turns = new Turns({ atOnce: 1, atMost: 3 })

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encode } from '../../src/mesh/codec.ts'
-import { makeEnvelope, type NewStatement, readEnvelope } from '../../src/mesh/envelope.ts'
-import { newSigner } from '../../src/mesh/keys.ts'
+import { newSigner } from '../../src/mesh/identity/keys.ts'
+import { encode } from '../../src/mesh/records/codec.ts'
+import { makeEnvelope, type NewStatement, readEnvelope } from '../../src/mesh/records/envelope.ts'
 import { connected, fleet, type Host, keysOf, sleep, until } from './support.ts'
 
 const manifests = (host: Host, of: Host) =>

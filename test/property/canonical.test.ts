@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decode, encode, rfc8949EncodeOptions } from 'cborg'
 import fc from 'fast-check'
-import { decodeCanonical } from '../../src/mesh/canonical.ts'
+import { decodeCanonical } from '../../src/mesh/records/canonical.ts'
 
 const strict = {
   strict: true,

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { sha256 } from '../../src/mesh/codec.ts'
-import type { Statement } from '../../src/mesh/envelope.ts'
 import type { RecordKind } from '../../src/mesh/interface.ts'
-import { LiveState, later, slot } from '../../src/mesh/live.ts'
-import { initiate, respond, type Side, stateHash } from '../../src/mesh/sync.ts'
-import { Windows } from '../../src/mesh/windows.ts'
+import { sha256 } from '../../src/mesh/records/codec.ts'
+import type { Statement } from '../../src/mesh/records/envelope.ts'
+import { LiveState, later, slot } from '../../src/mesh/records/live.ts'
+import { Windows } from '../../src/mesh/records/windows.ts'
+import { initiate, respond, type Side, stateHash } from '../../src/mesh/sync/sync.ts'
 
 const authors = ['a', 'b', 'c']
 

@@ -2,23 +2,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { AdminLog, type AdminStatement } from '../../src/mesh/adminlog.ts'
-import { Buckets } from '../../src/mesh/buckets.ts'
+import { AdminLog, type AdminStatement } from '../../src/mesh/administration/adminlog.ts'
 import {
   capabilities,
   makeCredential,
   makeIssuerCertificate,
   meshIdOf,
   openCredential,
-} from '../../src/mesh/certificate.ts'
-import { decode, encode } from '../../src/mesh/codec.ts'
-import { Directory } from '../../src/mesh/directory.ts'
-import { makeEnvelope, readEnvelope } from '../../src/mesh/envelope.ts'
-import { type Court, judge } from '../../src/mesh/judge.ts'
-import { newSigner, peerOf } from '../../src/mesh/keys.ts'
-import { LiveState } from '../../src/mesh/live.ts'
-import { decodeToken, encodeToken } from '../../src/mesh/token.ts'
-import { Windows } from '../../src/mesh/windows.ts'
+} from '../../src/mesh/identity/certificate.ts'
+import { newSigner, peerOf } from '../../src/mesh/identity/keys.ts'
+import { decodeToken, encodeToken } from '../../src/mesh/identity/token.ts'
+import { Directory } from '../../src/mesh/members/directory.ts'
+import { Buckets } from '../../src/mesh/records/buckets.ts'
+import { decode, encode } from '../../src/mesh/records/codec.ts'
+import { makeEnvelope, readEnvelope } from '../../src/mesh/records/envelope.ts'
+import { type Court, judge } from '../../src/mesh/records/judge.ts'
+import { LiveState } from '../../src/mesh/records/live.ts'
+import { Windows } from '../../src/mesh/records/windows.ts'
 
 const now = 1_800_000_000_000
 const root = newSigner()

@@ -22,7 +22,10 @@ export class MemberWatch {
   /** A host that is not heard any more is a warning until it is heard again; one whose journal was cut, for a day. */
   heed(change: MemberChange, member: Member): void {
     const { now, onWarning } = this.#ports
-    if (change === 'journal-cut') return onWarning('raised', journalCutWarning(member, now(), CUT_STANDS_MS))
+    if (change === 'journal-cut') {
+      onWarning('raised', journalCutWarning(member, now(), CUT_STANDS_MS))
+      return
+    }
     const silent = change === 'silent'
     if (silent === this.#silent.has(member.peer)) return
     if (silent) this.#silent.add(member.peer)

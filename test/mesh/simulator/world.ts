@@ -9,11 +9,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { initMesh, type MeshEvent, readIdentity } from '#mesh'
 import type { KeyValue } from '#store'
-import { makeCredential } from '../../../src/mesh/certificate.ts'
-import type { KnownMember } from '../../../src/mesh/directory.ts'
-import { type Identity, writeIdentity } from '../../../src/mesh/identity.ts'
-import { newSigner, peerOf } from '../../../src/mesh/keys.ts'
+import { makeCredential } from '../../../src/mesh/identity/certificate.ts'
+import { type Identity, writeIdentity } from '../../../src/mesh/identity/identity.ts'
+import { newSigner, peerOf } from '../../../src/mesh/identity/keys.ts'
 import { limits, type Timing, timing as usual } from '../../../src/mesh/limits.ts'
+import type { KnownMember } from '../../../src/mesh/members/directory.ts'
 import { memoryStore } from '../../../src/mesh/memory-store.ts'
 import type { MeshNode } from '../../../src/mesh/node.ts'
 import { openNode } from '../../../src/mesh/open.ts'
@@ -232,8 +232,8 @@ export class World {
       const whole = { root, name: actor.name, node, credential, members, admin: admin.entries() }
       writeIdentity(actor.folder, { ...whole, ring: ring.map(({ key }) => key) })
     }
-    const { writeFile, files } = await import('../../../src/mesh/identity.ts')
-    const { encode } = await import('../../../src/mesh/codec.ts')
+    const { writeFile, files } = await import('../../../src/mesh/identity/identity.ts')
+    const { encode } = await import('../../../src/mesh/records/codec.ts')
     writeFile(first, files.members, encode(members))
   }
 

@@ -104,7 +104,7 @@ describe('what a daemon may send', () => {
         executableFrom,
         executable,
         {
-          path: ['x', '', '/a\0b', `/${'x'.repeat(5000)}`, 1],
+          path: ['x', '', '/a\0b', `/${'x'.repeat(9000)}`, 1],
           abi: ['x32', 1],
           device: [-1, 1.5, 2 ** 32],
           inode: ['-1', '1e3', 7, '99999999999999999999'],
