@@ -1,7 +1,7 @@
 /** An incident put to ten hosts of one mesh: known to all, to none, and what a liar's word is worth. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { decodeQuestion, encodeAskAnswer, questionHash } from '#fleet'
+import { decodeQuestion, encodeAskAnswer, planFor, questionHash } from '#fleet'
 import { decodeProfile, pairCode, tableInForce } from '#homeostasis'
 import type { Incident } from '#incidents'
 import { ASK_PURPOSE } from '../../src/daemon/fleet/answering.ts'
@@ -94,6 +94,7 @@ describe('asking before paging', { concurrency: false }, () => {
     const asked = await asker.fleet.asking.askAbout(id)
     assert.deepEqual([asked.known, asked.asked, asked.verdict], [8, 8, 'familiar'])
     assert.deepEqual(asked.liars, ['peer-3'])
+    assert.deepEqual([asked.drawn, asked.quorum], [9, planFor(9).quorum])
     const line = asker.mesh.memberLines().find(({ name }) => name === 'peer-3')
     assert.equal(line?.refused.liar, 1)
     asker.incidents.resolve(id)

@@ -11,7 +11,7 @@ import {
   toFileSemaphore,
   toSemaphore,
 } from '#incidents'
-import { decode, encode } from '../../src/mesh/codec.ts'
+import { decode, encode } from '../../src/mesh/records/codec.ts'
 
 const hash = fc.stringMatching(/^[0-9a-f]{64}$/)
 const abi = fc.constantFrom('x86-64' as const, 'i386' as const, 'arm64' as const)

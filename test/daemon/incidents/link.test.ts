@@ -24,7 +24,7 @@ class MemoryRepository implements Repository<string, Incident> {
   }
 }
 
-function linked() {
+function linked(saved = new MemoryRepository()) {
   const state = { now: 1_790_000_000_000 }
   const said: string[] = []
   const journal: JournalEntry[] = []
@@ -35,7 +35,7 @@ function linked() {
     ...{
       agentRuns: false,
       quietMs: 10 * minute,
-      saved: new MemoryRepository(),
+      saved,
       classes,
       now: () => state.now,
     },
@@ -216,4 +216,15 @@ test('what an agent run took down is raised by the next cause, not by the incide
   assert.ok(!holds('ph_judgement_anomaly'))
   judge('/usr/bin/a')
   assert.ok(holds('ph_judgement_anomaly'))
+})
+
+test('classes stand again after a restart, for what is open still', async () => {
+  const saved = new MemoryRepository()
+  const before = linked(saved)
+  before.judge('/usr/bin/a')
+  await before.link.stop()
+  const after = linked(saved)
+  await after.link.restore()
+  after.link.keepHouse()
+  assert.deepEqual([after.holds('ph_judgement_anomaly'), after.holds()], [true, false])
 })
