@@ -106,11 +106,12 @@ function incidentFacts(one: IncidentLine): [string, string | number][] {
   return facts
 }
 
-function elsewhere({ known, asked, verdict, unfamiliar, wave, liars }: Familiarity): string {
+function elsewhere({ known, asked, verdict, unfamiliar, wave, waits, liars }: Familiarity): string {
   if (verdict === 'not-asked-enough') return `${asked} hosts have a say, too few`
   const lines = [`${known} of ${asked} hosts know it`]
   if (verdict === 'unfamiliar') lines.push(`${unfamiliar.length} pairs are known to too few`)
   if (wave) lines.push(`part of what ${wave.host} told of first`)
+  if (waits) lines.push('the mesh is told when it is shown again')
   if (liars) lines.push(`not counted, since their digests deny what they said: ${liars.join(' ')}`)
   return lines.join('; ')
 }

@@ -46,9 +46,10 @@ const schema = z.strictObject({
     .strictObject({
       adopt: z.enum(['off', 'ask', 'auto']).default('ask'),
       familiar: z.enum(['tell', 'quiet', 'learn']).default('tell'),
+      page: z.enum(['always', 'recurring']).default('always'),
       private: z.array(z.string().startsWith('/', 'a full path')).default([]),
     })
-    .default({ adopt: 'ask', familiar: 'tell', private: [] }),
+    .default({ adopt: 'ask', familiar: 'tell', page: 'always', private: [] }),
   never_delay: z.array(z.string().startsWith('/', 'a full path')).default([]),
 })
 
@@ -64,6 +65,11 @@ export interface FleetConfig {
    * it is not, and such pairs become normal here, marked as taken over.
    */
   familiar: 'tell' | 'quiet' | 'learn'
+  /**
+   * When the mesh is told of an incident that the fleet does not know: at once; or, unless it is severe, when another process,
+   * or a later incident, shows it again within 7 days.
+   */
+  page: 'always' | 'recurring'
   /** Paths of which nothing is announced, given or answered. */
   private: string[]
 }

@@ -211,6 +211,7 @@ export class Host {
         interpreters: this.#options.config.interpreters,
         onAnomaly: (event, tracked) => {
           const incident = this.incidents.observe(event, keyOf(tracked, this.settings.window))
+          this.fleet.asking.shown(event, incident)
           // A tolerated one raises no semaphore and puts nobody on a list.
           if (!this.records.tolerances.tolerated(incident)) this.agent.observe(event, incident)
         },

@@ -1,4 +1,5 @@
 export * from './about-binary.ts'
+export * from './about-file.ts'
 export * from './about-host.ts'
 export * from './about-member.ts'
 export * from './about-observable.ts'

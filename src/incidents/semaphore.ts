@@ -1,23 +1,25 @@
 /**
- * What a host says to the mesh: state, raised, refreshed and cleared. Its subject is a binary, an observable or the host. Nothing
- * that came from a peer is trusted to be printable, small or true.
+ * What a host says to the mesh: state, raised, refreshed and cleared. Its subject is a binary, the file of one, an observable or
+ * the host. Nothing that came from a peer is trusted to be printable, small or true.
  */
 import { z } from 'zod'
 import { type BinarySemaphore, binarySchema } from './about-binary.ts'
+import { type FileSemaphore, fileSchema } from './about-file.ts'
 import { type HostSemaphore, hostSchema } from './about-host.ts'
 import { type ObservableSemaphore, observableSchema, sideOf } from './about-observable.ts'
 import { higher } from './severity.ts'
 
-export type SemaphoreBody = BinarySemaphore | ObservableSemaphore | HostSemaphore
+export type SemaphoreBody = BinarySemaphore | FileSemaphore | ObservableSemaphore | HostSemaphore
 export type About = SemaphoreBody['about']
 
 /** Not more often than this, unless it became worse: the mesh takes 10 semaphores a minute from a host. ms */
-const refreshMs: Record<About, number> = { binary: 30_000, observable: 300_000, host: 300_000 }
+const refreshMs: Record<About, number> = { binary: 30_000, file: 30_000, observable: 300_000, host: 300_000 }
 
-/** The mesh's key of it: one semaphore a binary, an observable, a kind of trouble. Well under the mesh's 256 bytes. */
+/** The mesh's key of it: one semaphore a binary, a file, an observable, a kind of trouble. Well under the mesh's 256 bytes. */
 export function semaphoreKey(body: SemaphoreBody): string {
   if (body.about === 'observable') return `observable/${body.subject}`
   if (body.about === 'host') return `host/${body.kind}`
+  if (body.about === 'file') return `${body.kind}/${body.abi}/${body.subject}`
   return `${body.kind}/${body.abi}/${body.sha256.slice(0, 16)}/${body.subject}`
 }
 
@@ -50,15 +52,16 @@ export function refreshDue(
 const unfamiliarOf = (body: SemaphoreBody): number =>
   body.about === 'binary' ? (body.unfamiliar?.length ?? 0) : 0
 
-function figureOf(body: SemaphoreBody): string | number {
-  if (body.about === 'binary') return body.anomalous
+function figureOf(body: SemaphoreBody): string {
+  if (body.about === 'binary') return `${body.anomalous} ${body.bits ?? 0}`
+  if (body.about === 'file') return body.sha256
   return body.about === 'host' ? body.detail : `${body.kind} ${body.value}`
 }
 
 const schema = z.preprocess(
   // Before there were others, a semaphore was about a binary and did not say so.
   (said) => (isObject(said) && said.about === undefined ? { about: 'binary', ...said } : said),
-  z.discriminatedUnion('about', [binarySchema, observableSchema, hostSchema]),
+  z.discriminatedUnion('about', [binarySchema, fileSchema, observableSchema, hostSchema]),
 )
 
 const isObject = (said: unknown): said is Record<string, unknown> =>

@@ -91,6 +91,8 @@ export interface Familiarity {
   unfamiliar: string[]
   /** Another host's incident on the same binary that holds most of them. */
   wave?: { host: string; peer: string }
+  /** Listed, and the mesh is told once it is shown again (`fleet.page: recurring`). */
+  waits?: true
   /** Peers whose own digest contradicts their answer: their word was not counted. */
   liars?: string[]
 }

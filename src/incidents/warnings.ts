@@ -1,4 +1,5 @@
 import type { BinarySemaphore } from './about-binary.ts'
+import type { FileSemaphore } from './about-file.ts'
 import type { HostSemaphore } from './about-host.ts'
 import type { ObservableSemaphore } from './about-observable.ts'
 import { type About, contentOf, readSemaphore, type SemaphoreBody } from './semaphore.ts'
@@ -21,7 +22,10 @@ export type WarningState = 'standing' | 'acknowledged' | 'cleared' | 'expired'
 
 /** A semaphore of another host. What it holds besides depends on what it is about. Times in ms since the epoch. */
 export interface Warning
-  extends Partial<Pick<BinarySemaphore, 'sha256' | 'abi' | 'window' | 'anomalous' | 'maxLfc' | 'pairs'>>,
+  extends Partial<
+      Pick<BinarySemaphore, 'sha256' | 'abi' | 'window' | 'anomalous' | 'maxLfc' | 'bits' | 'pairs'>
+    >,
+    Partial<Pick<FileSemaphore, 'before'>>,
     Partial<Pick<ObservableSemaphore, 'value' | 'expected' | 'sigmas'>>,
     Partial<Pick<HostSemaphore, 'detail'>> {
   host: string

@@ -1,7 +1,7 @@
 /** An incident put to ten hosts of one mesh: known to all, to none, and what a liar's word is worth. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { decodeQuestion, encodeAskAnswer, questionHash } from '#fleet'
+import { decodeQuestion, encodeAskAnswer, planFor, questionHash } from '#fleet'
 import { decodeProfile, pairCode, tableInForce } from '#homeostasis'
 import type { Incident } from '#incidents'
 import { ASK_PURPOSE } from '../../src/daemon/fleet/answering.ts'
@@ -94,6 +94,7 @@ describe('asking before paging', { concurrency: false }, () => {
     const asked = await asker.fleet.asking.askAbout(id)
     assert.deepEqual([asked.known, asked.asked, asked.verdict], [8, 8, 'familiar'])
     assert.deepEqual(asked.liars, ['peer-3'])
+    assert.deepEqual([asked.drawn, asked.quorum], [9, planFor(9).quorum])
     const line = asker.mesh.memberLines().find(({ name }) => name === 'peer-3')
     assert.equal(line?.refused.liar, 1)
     asker.incidents.resolve(id)
@@ -166,5 +167,57 @@ describe('with fleet.familiar: learn', { concurrency: false }, () => {
       assert.equal(record.support?.get(pairCode(current, previous, distance))?.borrowed, true)
     }
     assert.equal(record.support?.get(pairCode(...(usual[0] as Triple))), undefined)
+  })
+})
+
+describe('with fleet.page: recurring', { concurrency: false }, () => {
+  const ends: (() => void | Promise<void>)[] = []
+  after(async () => {
+    for (const end of ends.reverse()) await end()
+  })
+
+  it('what nobody knows is listed at once, and told when another process shows it again; the severe is told at once', async () => {
+    const sensor = new FakeSensor()
+    const hosts = await fleetOf(
+      { after: (end) => ends.push(end) },
+      names.slice(0, 8),
+      () => ({ pairs: usual, page: 'recurring' }),
+      { aheadMs: 0 },
+      (name) => (name === 'asker' ? sensor : undefined),
+    )
+    const [asker, other] = hosts as [Host, Host]
+    sensor.appear(1, nginx, sha256)
+    await asker.detector?.idle()
+    const stands = (name: string) => asker.classes.at(Date.now()).some((one) => one.name === name)
+    const heard = () => other.mesh.warnings().length
+    const verdict = () => asker.incidents.open()[0]?.familiarity
+
+    sensor.stray(1, 100, 33, [5, 6, 0, 0, 0], 0b00011)
+    await until('a verdict', () => verdict() !== undefined, 10)
+    assert.deepEqual([verdict()?.verdict, verdict()?.waits], ['unfamiliar', true])
+    const [{ id }] = asker.incidents.open() as [Incident]
+    // The same process goes on, and its wait with it.
+    sensor.stray(1, 100, 33, [5, 6, 0, 0, 0], 0b00011)
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    assert.deepEqual([verdict()?.waits, heard(), stands('ph_unfamiliar')], [true, 0, false])
+    assert.ok(stands('ph_sequence_anomaly'), 'it stands here')
+    assert.equal(asker.fleet.asking.gauge().paging.waiting, 1)
+
+    const asked = asker.fleet.asking.gauge().asked
+    sensor.stray(1, 101, 33, [5, 6, 0, 0, 0], 0b00001)
+    await until('the other hears of it', () => heard() === 1, 10)
+    assert.equal(asker.fleet.asking.gauge().asked, asked + 1, 'the fleet is asked again')
+    assert.equal(verdict()?.waits, undefined)
+    await until('it is a class', () => stands('ph_unfamiliar'))
+    assert.equal(asker.fleet.asking.gauge().paging.waiting, 0)
+    asker.incidents.resolve(id)
+    await until('it is taken back', () => heard() === 0)
+
+    // LFC 30: severe.
+    sensor.stray(1, 102, 34, [7, 8, 0, 0, 0], 0b00011, 30)
+    await until('the other hears of the severe one', () => heard() === 1, 2)
+    await until('its verdict', () => verdict() !== undefined, 10)
+    assert.deepEqual([verdict()?.verdict, verdict()?.waits], ['unfamiliar', undefined])
+    assert.equal(heard(), 1)
   })
 })

@@ -114,6 +114,14 @@ export class FakeSensor implements Sensor {
     }
   }
 
+  /** One of its processes makes a call that is new after the calls before it, nearest first. */
+  stray(id: number, pid: number, current: number, previous: number[], missing: number, lfc = 1): void {
+    const { profile } = this.#of(id)
+    const where = { profile: id, pid, tid: pid, taskCalls: 100, at: 0 }
+    const { anomalies } = profile
+    this.#tell({ type: 'anomaly', ...where, current, previous, missing, lfc, maxLfc: lfc, anomalies })
+  }
+
   tick(): void {
     const counters = [...this.#profiles].map(([id, { profile }]): ProfileCounters => {
       const { trainCount, lastModCount, sequences } = profile.train

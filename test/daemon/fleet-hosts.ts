@@ -33,6 +33,7 @@ export interface Shape {
   /** The config says that nothing is told of it. */
   hidden?: boolean
   familiar?: 'tell' | 'quiet' | 'learn'
+  page?: 'always' | 'recurring'
 }
 
 export function profileFile({
@@ -94,6 +95,7 @@ export async function fleetOf(
         fleet: {
           adopt: 'ask',
           familiar: shape(name)?.familiar ?? 'tell',
+          page: shape(name)?.page ?? 'always',
           private: shape(name)?.hidden ? [nginx] : [],
         },
       },

@@ -7,6 +7,7 @@ import type { Installed, PackageManager } from '#fleet'
 import { readConfig } from '../../src/daemon/config.ts'
 import { Host } from '../../src/daemon/host.ts'
 import { FakeSensor, scratch } from './fake-sensor.ts'
+import { until } from './fleet-hosts.ts'
 
 const hash = (digit: string) => digit.repeat(64)
 
@@ -20,7 +21,12 @@ class Manager implements PackageManager {
 }
 
 /** A program that has run and was saved, and then runs with another content. */
-async function changed(t: TestContext, owner: Installed | undefined) {
+async function changed(
+  t: TestContext,
+  owner: Installed | undefined,
+  start = Date.UTC(2026, 0, 5),
+  listen: string[] = [],
+) {
   const folder = scratch(t)
   const program = join(folder, 'server')
   copyFileSync('/bin/true', program)
@@ -28,16 +34,18 @@ async function changed(t: TestContext, owner: Installed | undefined) {
   const sensor = new FakeSensor()
   const manager = new Manager()
   const lines: string[] = []
-  let now = Date.UTC(2026, 0, 5)
+  let ahead = 0
+  const began = Date.now()
+  const now = () => start + ahead + (listen.length > 0 ? Date.now() - began : 0)
   const host = await Host.open({
     state: join(folder, 'state'),
     config: readConfig(),
     name: 'test',
-    listen: [],
+    listen,
     sensor,
     messages: { level: 4, say: (_level, line) => lines.push(line), close: () => {} },
     managers: [manager],
-    now: () => now,
+    now,
   })
   t.after(() => host.stop())
   // The fake's inodes are its numbers.
@@ -54,7 +62,7 @@ async function changed(t: TestContext, owner: Installed | undefined) {
   await host.detector?.idle()
   await new Promise((resolve) => setTimeout(resolve, 50))
   const keepHouse = async (ms: number) => {
-    now += ms
+    ahead += ms
     await host.fleet.keepHouse()
   }
   return { host, sensor, program, next, lines, keepHouse }
@@ -128,4 +136,38 @@ test('a program of the same path in another mount namespace is no change of this
     host.fleet.upgrades.list().map(({ to }) => to),
     [hash('b')],
   )
+})
+
+test('the mesh is told of it, by binary, until it is acknowledged', async (t) => {
+  const near = ['/ip4/127.0.0.1/tcp/0']
+  // Half a minute behind, and then half a minute ahead: the mesh bears a minute.
+  const { host, program, keepHouse } = await changed(t, undefined, Date.now() - 30_000, near)
+  const other = await Host.open({
+    state: join(scratch(t), 'other'),
+    config: readConfig(),
+    name: 'other',
+    listen: near,
+    sensor: undefined,
+    messages: { level: 4, say: () => {}, close: () => {} },
+    managers: [],
+  })
+  t.after(() => other.stop())
+  await host.entry.init()
+  await other.entry.join((await host.mesh.mesh.invite({})).token)
+  await keepHouse(0)
+  assert.deepEqual(other.mesh.warnings(), [], 'it is not decided yet')
+  await keepHouse(61_000)
+  const of = () => other.mesh.warnings().filter(({ about }) => about === 'file')
+  await until('the other is warned', () => of().length > 0)
+  const [warning] = of()
+  assert.deepEqual(
+    [warning?.host, warning?.kind, warning?.subject, warning?.before, warning?.sha256, warning?.severity],
+    ['test', 'binary_changed', program, hash('a'), hash('b'), 'incident'],
+  )
+  const named = (name: string) => other.classes.at(Date.now()).some((one) => one.name === name)
+  await until('it is a class there', () => named('mesh_binary_changed'))
+  assert.ok(!named('mesh_binary_changed_here'), 'that file does not run there')
+  await host.fleet.upgrades.acknowledge(host.fleet.upgrades.list()[0]?.id ?? '')
+  await until('it is taken back', () => of().length === 0)
+  await until('and the class with it', () => !named('mesh_binary_changed'))
 })

@@ -195,6 +195,46 @@ test('hearers: weaker classes are implied, k distinct hosts are a quorum of each
   assert.match(first ? gist(first) : '', /^www_in is 61, expected 12\.5, 4\.2 sigma$/)
 })
 
+test('hearers: what the judgement alone found and a changed file are classes of their own, here by the content', () => {
+  const book = new WarningBook('own')
+  const [sha256, before] = ['a'.repeat(64), 'b'.repeat(64)]
+  const of = {
+    subject: '/usr/bin/less',
+    abi: 'x86-64',
+    sha256,
+    severity: 'incident',
+    firstSeen: 10,
+    lastSeen: 20,
+  }
+  const judged = {
+    ...{ about: 'binary', kind: 'ph_judgement_anomaly', window: 6, anomalous: 0, maxLfc: 0, pairs: [] },
+    ...{ bits: 9.25, ...of },
+  }
+  const changed = { about: 'file', kind: 'binary_changed', before, ...of }
+  for (const [key, body] of [
+    ['j', judged],
+    ['c', changed],
+  ] as const)
+    assert.ok(book.apply('raised', record('a', body, key), 30).ok)
+  assert.ok(book.apply('raised', record('b', changed, 'c'), 30).ok)
+  const view = { voices: book.voices(40), self: 'own', members: 5, allowed: () => false }
+  const runs = (one: string) => one === sha256
+  assert.deepEqual(
+    networkClasses({ ...view, runs }, quorumRules, 40).map(({ name }) => name),
+    [
+      ...['mesh_binary_changed', 'mesh_binary_changed_here', 'mesh_binary_changed_quorum'],
+      ...['mesh_ph_judgement_anomaly', 'mesh_ph_judgement_anomaly_here'],
+    ],
+  )
+  assert.deepEqual(
+    new Set(book.list(40).map(gist)),
+    new Set([
+      '/usr/bin/less, 9.25 bits',
+      '/usr/bin/less is another file: bbbbbbbbbbbb before, aaaaaaaaaaaa now',
+    ]),
+  )
+})
+
 test('a network that invents observables does not fill the board, and what many say stays', () => {
   const voice = (peer: string, name: string): Voice => ({
     ...({

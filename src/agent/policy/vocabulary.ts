@@ -3,8 +3,13 @@ import { isTimeClass, nearest, timeClassNames } from '#classes'
 
 const detectors = [
   'ph_sequence_anomaly',
+  'ph_judgement_anomaly',
   'ph_load_anomaly',
   'ph_new_child',
+  'ph_familiar',
+  'ph_unfamiliar',
+  'ph_asking',
+  'binary_changed',
   'checksum_alerts',
   'mesh_ph_sequence_anomaly',
   'mesh_ph_sequence_anomaly_here',

@@ -9,10 +9,8 @@ import {
   adoption,
   adoptionDefaults,
   adoptionText,
-  askDefaults,
   chooseDonors,
   codesOf,
-  type DonorCandidate,
   FleetProfile,
 } from '#fleet'
 import {
@@ -25,40 +23,27 @@ import {
   type ProfileKey,
   type ProfileRecord,
   rowsOf,
-  tableFrom,
   tableInForce,
 } from '#homeostasis'
 import type { Incident } from '#incidents'
 import type { Repository } from '#store'
-import { hostAbi } from '#syscalls'
 import type { FleetConfig } from '../config.ts'
 import { DaemonError, oneLine } from '../errors.ts'
 import type { Host } from '../host.ts'
 import { nameOf } from '../profiles/tracked.ts'
+import { Adopted, type KeptAdoption } from './adopted.ts'
 import type { LeftOut } from './comparing.ts'
+import { commonKey, donorsOf } from './donors.ts'
 import type { OwnFleet } from './own.ts'
 
 const lookEveryMs = 10_000
 /** Plans that were shown and may still be carried out, and for how long. */
 const plansKept = 16
 const planMs = 10 * 60_000
-/** Adoptions remembered, and programs that were looked at for one. */
-const adoptedLimit = 1024
+/** Programs that were looked at for an adoption. */
 const offeredLimit = 4096
 /** Learning of its own comes first; where processes cannot be told apart, this long of it. */
 const ownLearningMs = 3_600_000
-
-/** What was taken over into a profile. */
-export interface KeptAdoption {
-  key: ProfileKey
-  at: number
-  donors: string[]
-  quorum: number
-  /** `pairCode`s of pairs that were new to this host. */
-  codes: number[]
-  /** Own processes are learned until it is made normal. */
-  learning: boolean
-}
 
 export interface Planned {
   /** To be named to carry out exactly this. Absent: nothing can be adopted. */
@@ -95,7 +80,7 @@ export interface AdoptingPorts {
 export class Adopting {
   readonly #ports: AdoptingPorts
   readonly #plans = new Map<string, Plan>()
-  readonly #adopted = new Map<string, KeptAdoption>()
+  readonly #adopted: Adopted
   readonly #offered = new Set<string>()
   /** Processes seen running an adopted profile that learns of its own. */
   readonly #pids = new Map<string, Set<number>>()
@@ -103,29 +88,16 @@ export class Adopting {
 
   constructor(ports: AdoptingPorts) {
     this.#ports = ports
-    ports.own.marked = (record) => this.marked(record)
+    this.#adopted = new Adopted(ports.kept)
+    ports.own.marked = (record) => this.#adopted.marked(record)
   }
 
-  async restore(): Promise<void> {
-    for await (const [name, adopted] of this.#ports.kept.list()) this.#adopted.set(name, adopted)
+  restore(): Promise<void> {
+    return this.#adopted.restore()
   }
 
   list(): (Omit<KeptAdoption, 'codes'> & { pairs: number })[] {
-    return [...this.#adopted.values()].map(({ codes, ...rest }) => ({ ...rest, pairs: codes.length }))
-  }
-
-  /** The record with its adopted pairs marked as borrowed, unless the sensor has seen them in processes of this host. */
-  marked(record: ProfileRecord): ProfileRecord {
-    const adopted = this.#adopted.get(nameOf(record.key))
-    if (!adopted) return record
-    const train = new Set(codesOf(tableFrom(record.tables.rows, 'train')))
-    const support = new Map(record.support)
-    for (const code of adopted.codes) {
-      const known = support.get(code)
-      if (train.has(code) && (!known || known.borrowed))
-        support.set(code, { first: 1, seen: 1, borrowed: true })
-    }
-    return { ...record, support }
+    return this.#adopted.list().map(({ codes, ...rest }) => ({ ...rest, pairs: codes.length }))
   }
 
   /** @param from names of members; none: all that have it */
@@ -140,8 +112,9 @@ export class Adopting {
         `${own.key.binary} is normal here already: nothing is adopted; lymph profile tolerize puts it back to learning`,
         1,
       )
-    const key = own?.key ?? this.#keyOf(binary, settings.window)
-    const { candidates, named } = this.#candidates(key, from)
+    const key = own?.key ?? commonKey(host, binary, settings.window)
+    const candidates = donorsOf(host, this.#ports.own, key, from)
+    const named = new Map(candidates.map(({ peer, name }) => [peer, name]))
     const random = () => randomInt(2 ** 32) / 2 ** 32
     const chosen = chooseDonors(candidates, host.now(), random)
     const nothing = (text: string, refused: LeftOut[] = []): Planned => ({
@@ -207,14 +180,14 @@ export class Adopting {
       ...{ key, at: host.now(), donors: planned.donors, quorum: taken.quorum, learning: live },
       codes: [...taken.pairs.keys()].filter((code) => !mine.has(code)),
     }
-    await this.#keep(kept)
+    await this.#adopted.keep(kept)
     await host.operator.import(encodeProfile(merged), binary)
     for (const line of planned.text.split('\n')) say(2, `adopted: ${line}`)
     return { ...planned, adopted: true }
   }
 
   /** Pairs of an incident that the fleet knows become normal here, marked like adopted ones. */
-  async learn(incident: Incident): Promise<void> {
+  async learn(incident: Incident, asked: number): Promise<void> {
     const { host, say } = this.#ports
     const { binary, abi, sha256, window, pairs } = incident
     const key = { binary, abi, sha256, window }
@@ -223,27 +196,16 @@ export class Adopting {
     const tables = { ...emptyTables(), normal: true, rows: rowsOf(table, table) }
     const live = host.detector?.live.find({ binary, abi, sha256 }) ?? []
     if (live.length === 0) return
-    const before = this.#adopted.get(nameOf(key))
+    const before = this.#adopted.of(key)
     const codes = new Set([...(before?.codes ?? []), ...codesOf(table)])
     const donors = before?.donors ?? []
-    const { quorum, learning } = before ?? { quorum: askDefaults.quorum, learning: false }
-    await this.#keep({ key, at: host.now(), donors, quorum, codes: [...codes], learning })
+    const { quorum, learning } = before ?? { quorum: asked, learning: false }
+    await this.#adopted.keep({ key, at: host.now(), donors, quorum, codes: [...codes], learning })
     for (const tracked of live) {
       await host.sensor?.load(tracked.id, tables)
       tracked.changed = true
     }
     say(2, `${binary}: ${pairs.length} pairs that the fleet knows are normal here now`)
-  }
-
-  async #keep(kept: KeptAdoption): Promise<void> {
-    const name = nameOf(kept.key)
-    this.#adopted.set(name, kept)
-    await this.#ports.kept.put(name, kept)
-    if (this.#adopted.size <= adoptedLimit) return
-    const [oldest] = [...this.#adopted].sort((a, b) => a[1].at - b[1].at)
-    if (!oldest) return
-    this.#adopted.delete(oldest[0])
-    await this.#ports.kept.del(oldest[0])
   }
 
   /** Call it every few seconds. */
@@ -258,7 +220,7 @@ export class Adopting {
   /** Five processes of its own, then what was adopted is in force. */
   async #ownLearning(): Promise<void> {
     const { host, say } = this.#ports
-    const learning = [...this.#adopted.values()].filter((one) => one.learning)
+    const learning = this.#adopted.list().filter((one) => one.learning)
     if (learning.length === 0) return
     const running = await host.detector?.processes()
     for (const kept of learning) {
@@ -271,7 +233,7 @@ export class Adopting {
       const enough = pids.size >= adoptionDefaults.ownProcesses || host.now() - kept.at >= ownLearningMs
       if (!enough) continue
       this.#pids.delete(name)
-      await this.#keep({ ...kept, learning: false })
+      await this.#adopted.keep({ ...kept, learning: false })
       const { binary, abi, sha256, window } = kept.key
       await host.operator.act({ binary, abi, sha256, window }, 'normalize')
       say(2, `${binary}: what was adopted from ${kept.donors.length} hosts is in force`)
@@ -280,11 +242,11 @@ export class Adopting {
 
   /** Programs that are new here, and that enough others have. */
   async #offer(): Promise<void> {
-    const { host, config, say } = this.#ports
+    const { host, own, config, say } = this.#ports
     if (config.adopt === 'off') return
     for (const { key, name } of this.#fresh()) {
       if (this.#offered.has(name)) continue
-      const { candidates } = this.#candidates(key, [])
+      const candidates = donorsOf(host, own, key, [])
       const chosen = chooseDonors(candidates, host.now(), Math.random)
       // Digests may still come: looked at again until there are enough, or it is normal.
       if ('tooFew' in chosen) continue
@@ -318,47 +280,7 @@ export class Adopting {
       if (state !== 'learning' || sha256 === '' || tasks === 0 || (paths.get(binary) ?? 0) > 1) continue
       const key = { binary, abi, window, sha256 }
       const name = nameOf(key)
-      if (!this.#adopted.has(name)) yield { key, name }
+      if (!this.#adopted.of(key)) yield { key, name }
     }
-  }
-
-  #candidates(key: ProfileKey, from: string[]): { candidates: DonorCandidate[]; named: Map<string, string> } {
-    const { host, own } = this.#ports
-    const wanted = new Set(host.mesh.members(from).map(({ peer }) => peer))
-    const since = new Map(
-      host.mesh.mesh.members().map(({ peer, certificateSince }) => [peer, certificateSince]),
-    )
-    const { binary } = own.keyOf(key)
-    const candidates: DonorCandidate[] = []
-    for (const { peer, name, digest } of host.mesh.digests.of(binary)) {
-      const same = digest.sha256 === key.sha256 && digest.abi === key.abi && digest.window === key.window
-      if (!same || !wanted.has(peer) || digest.state !== 'normal') continue
-      // Where processes are not counted, a normal profile has seen enough.
-      const processes = digest.processes ?? adoptionDefaults.donorProcesses
-      const memberSince = since.get(peer) ?? Number.POSITIVE_INFINITY
-      candidates.push({ peer, name, processes, memberSince })
-    }
-    return { candidates, named: new Map(candidates.map(({ peer, name }) => [peer, name])) }
-  }
-
-  /** Of a program that has no profile here: the content that most hosts have, of this machine's ABI and window. */
-  #keyOf(binary: string, window: number): ProfileKey {
-    const { host } = this.#ports
-    const abi = hostAbi()
-    const counts = new Map<string, { key: ProfileKey; hosts: number }>()
-    for (const { digest } of host.mesh.digests.of(binary)) {
-      if (digest.abi !== abi || digest.window !== window) continue
-      const key = { binary: digest.binary, abi, window, sha256: digest.sha256 }
-      const held = counts.get(nameOf(key)) ?? { key, hosts: 0 }
-      held.hosts++
-      counts.set(nameOf(key), held)
-    }
-    const [best] = [...counts.values()].sort((a, b) => b.hosts - a.hosts)
-    if (!best)
-      throw new DaemonError(
-        `no host has a profile of "${binary}" for ${abi} and a window of ${window}: see lymph fleet binaries`,
-        1,
-      )
-    return best.key
   }
 }

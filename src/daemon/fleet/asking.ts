@@ -1,84 +1,53 @@
 /**
- * Asks the fleet about an incident's pairs before anybody is woken: two seconds gathered, peers drawn, screened by their
- * digests, asked, counted. The verdict is a class and a figure of the incident; it acts by nothing else.
+ * Asks the fleet about an incident's pairs before anybody is woken: two seconds gathered, peers asked (`questions.ts`). The
+ * verdict is a class and a figure of the incident, and decides whether the mesh is told; it acts by nothing else.
  */
-import { randomBytes, randomInt } from 'node:crypto'
 import { settleClasses } from '#classes'
-import {
-  ASK_ANSWER_BYTES,
-  ASK_REQUEST,
-  AskQueue,
-  AskRound,
-  type AskSettings,
-  askDefaults,
-  type Candidate,
-  decodeAskAnswer,
-  encodeQuestion,
-  FleetError,
-  FleetProfile,
-  type HeldDigest,
-  pairHashes,
-  planFor,
-  type SketchKey,
-  sketchOf,
-  type Verdict,
-  verdictText,
-} from '#fleet'
-import { decodeProfile, pairCode } from '#homeostasis'
+import { AskQueue, askDefaults, pairHashes, type Verdict } from '#fleet'
+import { pairCode } from '#homeostasis'
 import type { Familiarity, Incident, Severity } from '#incidents'
+import type { Repository } from '#store'
 import type { FleetConfig } from '../config.ts'
 import { DaemonError, oneLine } from '../errors.ts'
-import type { Host } from '../host.ts'
 import { programOf } from '../mesh/link.ts'
-import { ASK_PURPOSE } from './answering.ts'
-import type { OwnFleet } from './own.ts'
+import { type HeldPage, Paging, type Shown } from './paging.ts'
+import { type Asked, type QuestionPorts, Questions } from './questions.ts'
 
-/** Two seconds of gathering and these make seven at most, with what drawing and counting take. */
-const answerWaitMs = 3700
-/** Verdicts are waited for before the mesh is told, where incidents that the fleet knows are not to be. */
+/** Verdicts are waited for before the mesh is told, where not all incidents are to be told of. */
 const verdictWithinMs = 7000
 /** Incidents whose asking is remembered. */
 const rememberedLimit = 1024
 const severities: Record<Severity, number> = { notice: 0, incident: 1, severe: 2 }
 
-export interface AskingPorts {
-  host: Host
-  own: OwnFleet
+export interface AskingPorts extends QuestionPorts {
   config: FleetConfig
-  say: (level: 1 | 2 | 3 | 4, line: string) => void
-  /** Takes an incident's pairs into the profile, on the fleet's word. */
-  learn: (incident: Incident) => Promise<void>
-}
-
-/** What came of asking, as it is shown. */
-export interface Asked {
-  incident?: string
-  binary: string
-  verdict: Familiarity['verdict']
-  known: number
-  asked: number
-  /** Peers that were drawn, and those to whom a question went; the others' digests had said no. */
-  drawn: number
-  questions: number
-  quorum: number
-  text: string
-  pairs: { current: number; previous: number; distance: number; knownBy: number }[]
-  liars: string[]
+  /** Incidents that wait to be shown again. */
+  kept: Repository<string, HeldPage>
+  /** Takes an incident's pairs into the profile, on the word of so many peers. */
+  learn: (incident: Incident, quorum: number) => Promise<void>
 }
 
 export class Asking {
   readonly #ports: AskingPorts
+  readonly #questions: Questions
   readonly #queue = new AskQueue<string>()
+  readonly #paging: Paging
   /** How many pairs of an incident were asked about, by its id; those that are being asked included. */
   readonly #pairs = new Map<string, number>()
   #busy = 0
 
   constructor(ports: AskingPorts) {
     this.#ports = ports
+    this.#questions = new Questions(ports)
+    this.#paging = new Paging(ports.kept, (line) => ports.say(1, line))
   }
 
-  gauge(): ReturnType<AskQueue<string>['gauge']> {
-    return this.#queue.gauge()
+  restore(): Promise<void> {
+    return this.#paging.restore()
+  }
+
+  gauge(): ReturnType<AskQueue<string>['gauge']> & { paging: ReturnType<Paging['gauge']> } {
+    return { ...this.#queue.gauge(), paging: this.#paging.gauge() }
   }
 
   /** Looks at the open incidents; call it every second. Starts what is due, and waits for none of it. */
@@ -92,12 +61,34 @@ export class Asking {
         if (incident.pairs.length <= (this.#pairs.get(incident.id) ?? incident.familiarity?.pairs ?? 0))
           continue
         this.#remember(incident)
-        for (const dropped of this.#queue.submit(incident.id, severities[incident.severity], now))
-          this.#notAsked(dropped)
+        this.#submit(incident)
       }
       this.#start(now)
     }
+    const { book } = host.incidents
+    const stateOf = (id: string) => book.get(id)?.state
+    this.#paging.keepHouse(
+      (id) => stateOf(id) === 'open',
+      (id) => stateOf(id) === 'resolved',
+      now,
+    )
     this.#settle(open)
+  }
+
+  /** An anomalous call: what waited to be shown again may be shown by it. */
+  shown(anomaly: Shown, incident: Incident): void {
+    const { config, host } = this.#ports
+    if (config.page === 'always' || incident.sha256 === '') return
+    const over = this.#paging.shown(incident.id, programOf(incident), anomaly, host.now())
+    if (over.length === 0) return
+    for (const id of over) if (id !== incident.id) this.#endWait(id)
+    // One that was not asked about yet will be.
+    if (incident.familiarity) this.#submit(incident)
+  }
+
+  #submit({ id, severity }: Incident): void {
+    const now = this.#ports.host.now()
+    for (const dropped of this.#queue.submit(id, severities[severity], now)) this.#notAsked(dropped)
   }
 
   #start(now: number): void {
@@ -107,7 +98,10 @@ export class Asking {
     for (const id of start) {
       this.#busy++
       void this.askAbout(id)
-        .catch((error) => say(1, `incident ${id}: the fleet was not asked: ${oneLine(error)}`))
+        .catch((error) => {
+          say(1, `incident ${id}: the fleet was not asked: ${oneLine(error)}`)
+          this.#endWait(id)
+        })
         .finally(() => {
           this.#busy--
           this.#queue.finish(id)
@@ -121,46 +115,59 @@ export class Asking {
     if (this.#pairs.size > rememberedLimit) this.#pairs.delete(this.#pairs.keys().next().value as string)
   }
 
+  /** Where the fleet has no say, somebody is told. */
   #notAsked(id: string): void {
     this.#ports.say(2, `incident ${id} is not asked about: too many wait, or it waited 10 minutes`)
+    this.#endWait(id)
   }
 
-  /** What the mesh is told of: all of it, unless what the fleet knows is to be quiet. */
+  /** What the mesh is told of: all of it, unless what the fleet knows is to be quiet, or what is shown once to wait. */
   told(open: Incident[]): Incident[] {
-    const { config, host } = this.#ports
-    if (config.familiar === 'tell') return open
-    return open.filter(({ familiarity, firstSeen, sha256, abi, window, binary }) => {
-      if (familiarity) return familiarity.verdict !== 'familiar' && !familiarity.wave
+    const { config, host, own } = this.#ports
+    const quiet = config.familiar !== 'tell'
+    if (!own.sketchKey || (!quiet && config.page === 'always')) return open
+    return open.filter((incident) => {
+      const { familiarity, firstSeen, pairs, severity } = incident
+      if (familiarity) {
+        if (quiet && (familiarity.verdict === 'familiar' || familiarity.wave)) return false
+        return !this.#waits(incident)
+      }
+      // Of what the judgement alone found there is nothing to ask; a severe one waits for what may quiet it alone.
+      if (pairs.length === 0 || (!quiet && severity === 'severe')) return true
       const waits = host.now() - firstSeen < verdictWithinMs
-      return !waits || this.#candidates({ sha256, abi, window, binary }).length < askDefaults.repliesLeast
+      return !waits || this.#questions.candidates(incident).length < askDefaults.repliesLeast
     })
   }
 
   /** Asks now, whatever was asked before. Resolves with the verdict. */
   async askAbout(id: string): Promise<Asked> {
-    const { host, say, config } = this.#ports
+    const { host, say, config, learn } = this.#ports
     const incident = host.incidents.book.get(id)
     if (!incident) throw new DaemonError(`no incident is called "${id}": see lymph incident list`)
     this.#remember(incident)
     const codes = incident.pairs.map(({ current, previous, distance }) =>
       pairCode(current, previous, distance),
     )
-    const { asked, verdict } = await this.#ask(incident, codes)
-    const key = this.#key()
-    const hashes = verdict.kind === 'unfamiliar' ? pairHashes(verdict.unfamiliar, key.hash) : []
+    const { asked, verdict } = await this.#questions.put(incident, codes)
+    const { hash } = this.#questions.key()
+    const hashes = verdict.kind === 'unfamiliar' ? pairHashes(verdict.unfamiliar, hash) : []
     const wave = hashes.length > 0 ? this.#wave(incident, hashes) : undefined
+    const waits = this.#holdBack(host.incidents.book.get(id) ?? incident, verdict, wave !== undefined)
     const familiarity: Familiarity = {
       ...{ known: verdict.known, asked: verdict.asked, verdict: verdict.kind },
       ...{ at: host.now(), pairs: codes.length, unfamiliar: hashes },
       ...(wave ? { wave } : {}),
+      ...(waits ? { waits } : {}),
       ...(asked.liars.length > 0 ? { liars: asked.liars } : {}),
     }
     host.incidents.tell(id, familiarity)
-    if (verdict.kind === 'familiar' && config.familiar === 'learn') await this.#ports.learn(incident)
+    if (verdict.kind === 'familiar' && config.familiar === 'learn') await learn(incident, asked.quorum)
     this.#settle(host.incidents.open())
     const joined = wave ? `; part of a wave that ${wave.host} told of first` : ''
-    say(2, `incident ${id} of ${incident.binary}: ${asked.text}${joined}`)
-    return { incident: id, ...asked }
+    const later = waits ? '; the mesh is told when it is shown again within 7 days' : ''
+    const text = `${asked.text}${joined}${later}`
+    say(2, `incident ${id} of ${incident.binary}: ${text}`)
+    return { incident: id, ...asked, text }
   }
 
   /** Of an incident's id, or of the newest incident of a binary. */
@@ -177,114 +184,34 @@ export class Asking {
     return this.askAbout(named.id)
   }
 
-  async #ask(
-    of: { binary: string; sha256: string; abi: Incident['abi']; window: number },
-    codes: readonly number[],
-  ): Promise<{ asked: Asked; verdict: Verdict }> {
-    const { host } = this.#ports
-    const key = this.#key()
-    const { binary, sha256, abi, window } = of
-    const file = await host.operator.body({ binary, abi, sha256, window })
-    const own = file ? FleetProfile.of(decodeProfile(file)).pairs : new Map<number, unknown>()
-    const candidates = this.#candidates(of)
-    const settings: AskSettings = { ...planFor(candidates.length), answerWait: answerWaitMs }
-    const random = () => randomInt(2 ** 32) / 2 ** 32
-    const round = new AskRound(own, codes, candidates, { settings, hash: key.hash, random })
-    await this.#put(round, of, settings)
-    const { verdict } = round
-    const liars = this.#name(round)
-    const asked: Asked = {
-      binary,
-      ...{ verdict: verdict.kind, known: verdict.known, asked: verdict.asked },
-      ...{ drawn: round.drawn.length, questions: round.ask.length, quorum: settings.quorum },
-      text: round.notAsked ? notAskedText(round.notAsked, round.drawn.length) : verdictText(verdict),
-      pairs: codes.map((code, place) => ({
-        current: Math.floor(code / 32_768),
-        previous: Math.floor(code / 8) % 4096,
-        distance: (code % 8) + 1,
-        knownBy: verdict.knownBy[place] ?? 0,
-      })),
-      liars,
+  /**
+   * Whether it waits to be shown again before the mesh is told: not what is severe, what another host has shown as well, nor
+   * what the mesh was told of before.
+   */
+  #holdBack(incident: Incident, { kind, unfamiliar }: Verdict, wave: boolean): boolean {
+    const { config, host } = this.#ports
+    const { id, severity, familiarity: before } = incident
+    const told = before?.verdict === 'unfamiliar' && !before.waits
+    const may = config.page === 'recurring' && kind === 'unfamiliar' && severity !== 'severe'
+    if (!may || wave || told) {
+      this.#paging.release(id)
+      return false
     }
-    return { asked, verdict }
+    const { tell, gaveWay } = this.#paging.unfamiliar(id, programOf(incident), unfamiliar, host.now())
+    for (const one of gaveWay) if (one !== id) this.#endWait(one)
+    return !tell && !gaveWay.includes(id)
   }
 
-  async #put(
-    round: AskRound,
-    of: { sha256: string; abi: Incident['abi']; window: number },
-    settings: AskSettings,
-  ): Promise<void> {
-    const { host } = this.#ports
-    if (round.ask.length === 0) return
-    const { mesh } = host.mesh
-    const { sha256, abi, window } = of
-    const bytes = encodeQuestion({
-      ...{ sha256, abi, window, nonce: randomBytes(16), time: host.now() },
-      mesh: Buffer.from(mesh.status().id, 'hex'),
-      codes: [...round.codes],
-    })
-    const verify = (said: Uint8Array, signature: Uint8Array, peer: string) =>
-      mesh.verifyBytes(ASK_PURPOSE, said, signature, peer)
-    const limits = { answerBytes: ASK_ANSWER_BYTES, timeoutMs: settings.answerWait }
-    const asking = round.ask.map(async ({ peer }) => {
-      try {
-        const reply = await mesh.request(peer, ASK_REQUEST, bytes, limits)
-        const question = { bytes, pairs: round.codes.length }
-        const answer = decodeAskAnswer(reply, peer, question, { verify })
-        if (answer.refused) round.unheard(peer)
-        else round.hear(peer, answer.word, answer.time)
-      } catch (error) {
-        if (error instanceof FleetError) host.mesh.refusals.add(error)
-        round.unheard(peer)
-      }
-    })
-    await Promise.all(asking)
+  #waits({ familiarity, severity }: Incident): boolean {
+    return this.#ports.config.page === 'recurring' && familiarity?.waits === true && severity !== 'severe'
   }
 
-  /** Liars are counted beside the member's name, and named. */
-  #name(round: AskRound): string[] {
-    const { host, say } = this.#ports
-    const names = new Map(host.mesh.members([]).map(({ peer, name }) => [peer, name]))
-    return round.liars.map((liar) => {
-      const name = names.get(liar.peer) ?? liar.peer
-      host.mesh.refusals.add({ peer: liar.peer, reason: liar.proven ? 'liar' : 'contradiction' })
-      const how = liar.proven ? 'its own digest of the last day proves it' : 'no host can know them'
-      say(
-        1,
-        `${name} says that it knows ${liar.codes.length} pairs that it denies (${liar.decoys} were made up): ${how}; its word is not counted`,
-      )
-      return name
-    })
-  }
-
-  #key(): SketchKey {
-    const key = this.#ports.own.sketchKey
-    if (!key) throw new DaemonError('this host is in no mesh: there is nobody to ask')
-    return key
-  }
-
-  /** Members that can be reached, whose digest shows the same file, and that have learned enough to have a say. */
-  #candidates(of: { binary: string; sha256: string; abi: string; window: number }): Candidate[] {
-    const { host } = this.#ports
-    const key = this.#key()
-    const reached = new Set(
-      host.mesh.mesh
-        .members()
-        .filter(({ connected, state }) => connected && state === 'alive')
-        .map(({ peer }) => peer),
-    )
-    const found = new Map<string, HeldDigest>()
-    for (const held of host.mesh.digests.all()) {
-      const { digest, peer } = held
-      if (digest.sha256 !== of.sha256 || digest.abi !== of.abi || digest.window !== of.window) continue
-      if (!reached.has(peer) || digest.state !== 'normal') continue
-      if ((digest.processes ?? askDefaults.peerProcesses) < askDefaults.peerProcesses) continue
-      found.set(peer, held)
-    }
-    return [...found].map(([peer, { digest }]) => {
-      const sketch = sketchOf(digest, key)
-      return { peer, ...(sketch ? { sketch, made: digest.made } : {}) }
-    })
+  #endWait(id: string): void {
+    const { incidents } = this.#ports.host
+    const familiarity = incidents.book.get(id)?.familiarity
+    if (!familiarity?.waits) return
+    const { waits: _, ...rest } = familiarity
+    incidents.tell(id, rest)
   }
 
   #wave(incident: Incident, hashes: string[]): Familiarity['wave'] {
@@ -300,7 +227,7 @@ export class Asking {
   #settle(open: readonly Incident[]): void {
     const { classes, now } = this.#ports.host
     const of = (verdict: Familiarity['verdict']) =>
-      open.some(({ familiarity }) => familiarity?.verdict === verdict)
+      open.some((one) => one.familiarity?.verdict === verdict && !this.#waits(one))
     const wanted = [
       ...(of('familiar') ? ['ph_familiar'] : []),
       ...(of('unfamiliar') ? ['ph_unfamiliar'] : []),
@@ -310,12 +237,8 @@ export class Asking {
     const list = wanted.map((name) => ({ name, until }))
     settleClasses(classes, 'fleet-asking', list, now())
   }
-}
 
-function notAskedText(why: NonNullable<AskRound['notAsked']>, peers: number): string {
-  if (why === 'too-few-peers')
-    return `not asked: ${peers} peers run the same file with a normal profile, ${askDefaults.repliesLeast} are needed`
-  return why === 'too-many-pairs'
-    ? `not asked: more than ${askDefaults.pairsMost} new pairs are another program`
-    : 'not asked: its calls have no place in a question'
+  stop(): Promise<void> {
+    return this.#paging.stop()
+  }
 }

@@ -13,11 +13,13 @@ import type { FleetConfig } from '../config.ts'
 import { oneLine } from '../errors.ts'
 import type { Host } from '../host.ts'
 import type { ProfileSaves } from '../profiles/saves.ts'
-import { Adopting, type KeptAdoption } from './adopting.ts'
+import type { KeptAdoption } from './adopted.ts'
+import { Adopting } from './adopting.ts'
 import { Answerer } from './answering.ts'
 import { Asking } from './asking.ts'
 import { FleetComparer, type FleetComparison } from './comparing.ts'
 import { OwnFleet } from './own.ts'
+import type { HeldPage } from './paging.ts'
 import { Reporting } from './reporting.ts'
 import { Upgrades } from './upgrades.ts'
 
@@ -63,7 +65,8 @@ export class FleetLink {
     })
     this.asking = new Asking({
       ...{ host, own: this.own, config, say },
-      learn: (incident) => this.adopting.learn(incident),
+      kept: records<HeldPage>('paging'),
+      learn: (incident, quorum) => this.adopting.learn(incident, quorum),
     })
     this.#comparer = new FleetComparer(host, this.own)
     this.reporting = new Reporting(host, this.own, this.#comparer, records<StabilityHour[]>('stability'))
@@ -74,6 +77,7 @@ export class FleetLink {
     await this.upgrades.restore()
     await this.reporting.restore()
     await this.adopting.restore()
+    await this.asking.restore()
   }
 
   /** Events of the sensor, in order, with the program they are about. */
@@ -125,6 +129,7 @@ export class FleetLink {
 
   async stop(): Promise<void> {
     await this.#announcing
+    await this.asking.stop()
     await this.own.save().catch(() => {})
     await this.reporting.save().catch(() => {})
   }

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { ChangeBook, changeMessage, codesOf, type FileChange, jaccard } from '#fleet'
 import { tableInForce } from '#homeostasis'
+import { CHANGED_KIND, toFileSemaphore } from '#incidents'
 import type { SensorEvent } from '#sensor'
 import type { Repository } from '#store'
 import { DaemonError } from '../errors.ts'
@@ -10,7 +11,8 @@ import type { ProfileSaves } from '../profiles/saves.ts'
 import { nameOf } from '../profiles/tracked.ts'
 import type { OwnFleet } from './own.ts'
 
-export const CHANGED_CLASS = 'binary_changed'
+/** Of the newest, the mesh is told. */
+const toldMost = 64
 /** The package manager's records are asked for an undecided change this often. */
 const decideEveryMs = 15_000
 
@@ -126,9 +128,15 @@ export class Upgrades {
   }
 
   #settle(): void {
-    const { classes, now } = this.#ports.host
-    if (this.#book.standing().length > 0) classes.set(CHANGED_CLASS, 'fleet', 0, now())
-    else classes.unset(CHANGED_CLASS, 'fleet')
+    const { classes, mesh, now } = this.#ports.host
+    const standing = this.#book.standing().sort((a, b) => a.at - b.at)
+    if (standing.length > 0) classes.set(CHANGED_KIND, 'fleet', 0, now())
+    else classes.unset(CHANGED_KIND, 'fleet')
+    // One semaphore a binary: of several changes the newest is told.
+    void mesh.stand(
+      'file',
+      standing.slice(-toldMost).map((change) => toFileSemaphore(change, now())),
+    )
   }
 
   async #put(change: FileChange): Promise<void> {

@@ -7,10 +7,13 @@ import {
   type Incident,
   IncidentBook,
   type IncidentPart,
+  isTellable,
   type JournalEntry,
+  JUDGEMENT_KIND,
   type JudgedUnit,
   type Observed,
   restoreIncidents,
+  SEMAPHORE_KIND,
   saveIncidents,
   type Tolerance,
 } from '#incidents'
@@ -24,6 +27,14 @@ import { IncidentNotices } from './notices.ts'
 
 /** A burst's calls come within milliseconds; its semaphore waits for them, so that it tells of all. */
 const gatherMs = 200
+
+/** Classes that stand while an open incident has what they are named for. An agent's run may take the first down before. */
+const standing: [name: string, of: (incident: Incident) => boolean][] = [
+  [SEMAPHORE_KIND, ({ anomalous }) => anomalous > 0],
+  // Of a process that pH found something in and that is as usual by its bits it does not stand.
+  [JUDGEMENT_KIND, ({ level }) => level !== null && level !== 'none'],
+  ['ph_new_child', ({ edge }) => edge !== null],
+]
 
 export interface IncidentPorts {
   quietMs: number
@@ -54,6 +65,7 @@ export class IncidentLink {
   readonly book: IncidentBook
   readonly #notices: IncidentNotices
   #soon: NodeJS.Timeout | undefined
+  #restored = false
   #saving: Promise<void> = Promise.resolve()
 
   constructor(ports: IncidentPorts) {
@@ -64,6 +76,7 @@ export class IncidentLink {
 
   async restore(): Promise<void> {
     await restoreIncidents(this.book, this.#ports.saved)
+    this.#restored = true
   }
 
   /** Those that stand: open, and not tolerated. */
@@ -87,31 +100,47 @@ export class IncidentLink {
     anomaly: ObservedAnomaly,
     of: { binary: string; sha256: string; abi: Abi; window: number },
   ): Incident {
-    return this.#observed(this.book.observe(anomaly, of, this.#ports.now()))
+    const incident = this.#observed(this.book.observe(anomaly, of, this.#ports.now()))
+    // The judgement had opened it before.
+    if (incident.anomalous === 1) this.#raise(incident)
+    return incident
   }
 
   /** A process was judged. What is not odd only says so of what pH found in it. */
   judge(verdict: UnitVerdict, of: AnomalousBinary): void {
     const unit = judgedUnit(verdict, of.abi)
     const observed = unit && this.book.judge(unit, of, this.#ports.now())
-    if (observed) this.#observed(observed)
+    if (!observed) return
+    const incident = this.#observed(observed)
+    const { level, edge = null } = unit
+    this.#raise({ ...incident, anomalous: 0, level, edge })
   }
 
   #observed({ incident, change, raised, closed }: Observed): Incident {
-    const { classes, onChange } = this.#ports
-    const now = this.#ports.now()
     for (const over of closed) this.#notices.ended(over, 'quiet')
     if (!this.#notices.observed(incident, change, raised)) return incident
-    onChange(change, incident)
-    // The semaphore stands while an incident is open.
-    classes.set('ph_sequence_anomaly', 'incidents', 0, now)
-    // A program that this one had never started: a novelty of its own.
-    if (incident.edge) classes.set('ph_new_child', 'incidents', 0, now)
+    this.#ports.onChange(change, incident)
+    this.#raise(incident)
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined
       void this.#publish()
     }, gatherMs)
     return incident
+  }
+
+  /** A cause, new or again: an agent's run may have taken the class down meanwhile. */
+  #raise(incident: Incident): void {
+    const { classes, now } = this.#ports
+    if (this.#notices.excusedBy(incident.id) !== undefined) return
+    for (const [name, of] of standing) if (of(incident)) classes.set(name, 'incidents', 0, now())
+  }
+
+  /** What no open incident has any more; of pH's own, where agent runs are scheduled, one takes it down. */
+  #takeBack(): void {
+    const { classes, agentRuns } = this.#ports
+    const open = this.open()
+    for (const [name, of] of standing)
+      if (!(agentRuns && name === SEMAPHORE_KIND) && !open.some(of)) classes.unset(name, 'incidents')
   }
 
   /** What the fleet says of it: kept, shown, and told to the mesh. */
@@ -122,9 +151,8 @@ export class IncidentLink {
     void this.#publish()
   }
 
-  /** A semaphore is of pH's anomalies: what only the judgement found stays on this host. */
   async #publish(): Promise<void> {
-    await this.#ports.publish(this.open().filter(({ anomalous }) => anomalous > 0))
+    await this.#ports.publish(this.open().filter(isTellable))
   }
 
   /** @throws DaemonError for an id that none has */
@@ -139,12 +167,13 @@ export class IncidentLink {
 
   /** Closes what is quiet, takes the semaphore back, saves what changed. Call it every second. */
   keepHouse(): void {
-    const { messages, classes, now, saved } = this.#ports
+    const { messages, now, saved } = this.#ports
     for (const incident of this.book.sweep(now())) this.#notices.ended(incident, 'quiet')
-    if (this.#notices.review(this.#all()).length > 0)
-      classes.set('ph_sequence_anomaly', 'incidents', 0, now())
-    // Where agent runs are scheduled, it stands until one has dealt with it.
-    if (!this.#ports.agentRuns) this.#takeBack()
+    for (const accused of this.#notices.review(this.#all())) this.#raise(accused)
+    // Classes do not outlive a restart; what was open then is once their cause again.
+    if (this.#restored) for (const incident of this.open()) this.#raise(incident)
+    this.#restored = false
+    this.#takeBack()
     void this.#publish()
     this.#saving = this.#saving.then(async () => {
       try {
@@ -153,13 +182,6 @@ export class IncidentLink {
         messages.say(1, `incidents are not saved: ${oneLine(error)}; tried again`)
       }
     })
-  }
-
-  #takeBack(): void {
-    const open = this.open()
-    const { classes } = this.#ports
-    if (open.length === 0) classes.unset('ph_sequence_anomaly', 'incidents')
-    if (!open.some(({ edge }) => edge !== null)) classes.unset('ph_new_child', 'incidents')
   }
 
   async stop(): Promise<void> {

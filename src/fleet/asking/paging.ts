@@ -66,9 +66,18 @@ export class Recurrence<Incident> {
     this.#held.delete(incident)
   }
 
-  expire(now: number): void {
-    for (const { incident, since } of [...this.#held.values()])
-      if (now - since > RECURRENCE_AGE) this.#held.delete(incident)
+  /** @returns incidents that were not shown again in time */
+  expire(now: number): Incident[] {
+    const over = [...this.#held.values()]
+      .filter(({ since }) => now - since > RECURRENCE_AGE)
+      .map(({ incident }) => incident)
+    for (const incident of over) this.#held.delete(incident)
+    return over
+  }
+
+  /** Those that wait. */
+  waiting(): Incident[] {
+    return [...this.#held.keys()]
   }
 
   gauge(): { waiting: number; limit: number; dropped: number } {

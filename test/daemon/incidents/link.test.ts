@@ -4,6 +4,7 @@ import { ClassBoard } from '#classes'
 import { type Incident, type JournalEntry, type Tolerance, Tolerances, toleranceFor } from '#incidents'
 import type { Repository } from '#store'
 import { IncidentLink } from '../../../src/daemon/incidents/link.ts'
+import type { UnitVerdict } from '../../../src/daemon/profiles/judging.ts'
 
 const minute = 60_000
 
@@ -23,7 +24,7 @@ class MemoryRepository implements Repository<string, Incident> {
   }
 }
 
-function linked() {
+function linked(saved = new MemoryRepository()) {
   const state = { now: 1_790_000_000_000 }
   const said: string[] = []
   const journal: JournalEntry[] = []
@@ -34,7 +35,7 @@ function linked() {
     ...{
       agentRuns: false,
       quietMs: 10 * minute,
-      saved: new MemoryRepository(),
+      saved,
       classes,
       now: () => state.now,
     },
@@ -57,7 +58,24 @@ function linked() {
     tolerances.add(made)
     return made
   }
-  return { state, said, journal, published, tolerances, link, holds, observe, tolerate }
+  /** A process that is odd by its bits, and in which pH found nothing. */
+  const judge = (binary: string, edge?: { parent: string; started: string }) =>
+    link.judge(
+      {
+        ...{ level: 'incident', ordinal: 7, binary, alone: false, event: { pid: 8 } },
+        ...{ windows: { n: [], r: [], s: [] } },
+        verdict: {
+          bits: 9,
+          spoke: ['r'],
+          parts: { n: 0, r: 9, s: 0 },
+          m: 100,
+          q: 0.1,
+          newEdges: edge ? [edge] : [],
+        },
+      } as unknown as UnitVerdict,
+      { binary, sha256: 'a'.repeat(64), abi: 'x86-64', window: 6 },
+    )
+  return { classes, judge, state, said, journal, published, tolerances, link, holds, observe, tolerate }
 }
 
 const changes = (journal: readonly JournalEntry[]) =>
@@ -144,6 +162,28 @@ test('an incident whose tolerance ends while it is open stands again; one that o
   assert.equal(published.at(-1), 1)
 })
 
+test('each way to be found has a class of its own, which stands while such an incident is open', () => {
+  const { link, holds, judge, observe, published } = linked()
+  const classes = () =>
+    ['ph_sequence_anomaly', 'ph_judgement_anomaly', 'ph_new_child'].map((name) => holds(name))
+  judge('/usr/bin/a')
+  assert.deepEqual(classes(), [false, true, false])
+  link.keepHouse()
+  assert.equal(published.at(-1), 1, 'the mesh is told of it')
+  // pH finds something in it as well.
+  const { id } = observe('/usr/bin/a')
+  link.keepHouse()
+  assert.deepEqual(classes(), [true, true, false])
+  link.resolve(id)
+  assert.deepEqual(classes(), [false, false, false])
+  judge('/usr/bin/b', { parent: '/usr/bin/b', started: '/bin/sh' })
+  assert.deepEqual(classes(), [false, true, true])
+  observe('/usr/bin/c')
+  assert.deepEqual(classes(), [true, true, true])
+  for (const one of link.open()) link.resolve(one.id)
+  assert.deepEqual(classes(), [false, false, false])
+})
+
 test('a program that another had never started makes a class of its own, for as long as its incident stands', () => {
   const { state, link, holds } = linked()
   const verdict = {
@@ -165,4 +205,26 @@ test('a program that another had never started makes a class of its own, for as 
   state.now += 11 * minute
   link.keepHouse()
   assert.ok(!holds('ph_new_child'))
+})
+
+test('what an agent run took down is raised by the next cause, not by the incident that goes on', () => {
+  const { link, classes, holds, judge } = linked()
+  judge('/usr/bin/a')
+  classes.unset('ph_judgement_anomaly', 'incidents')
+  link.keepHouse()
+  link.keepHouse()
+  assert.ok(!holds('ph_judgement_anomaly'))
+  judge('/usr/bin/a')
+  assert.ok(holds('ph_judgement_anomaly'))
+})
+
+test('classes stand again after a restart, for what is open still', async () => {
+  const saved = new MemoryRepository()
+  const before = linked(saved)
+  before.judge('/usr/bin/a')
+  await before.link.stop()
+  const after = linked(saved)
+  await after.link.restore()
+  after.link.keepHouse()
+  assert.deepEqual([after.holds('ph_judgement_anomaly'), after.holds()], [true, false])
 })
