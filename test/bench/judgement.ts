@@ -35,12 +35,9 @@ function scored(detector: Detector, split: Split, attack = split.attack, poison:
   return { normal, attack: attack.map(detector(mixedIn(split.all, poison))) }
 }
 
-/** Poison spread evenly over what is learned. */
+/** Poison comes last, as an intruder's processes do. */
 function mixedIn(train: readonly Trace[], poison: readonly Trace[]): Trace[] {
-  const mixed = [...train]
-  for (const [i, trace] of poison.entries())
-    mixed.splice(Math.floor(((i + 1) * train.length) / (poison.length + 1)) + i, 0, trace)
-  return mixed
+  return [...train, ...poison]
 }
 
 /** AUC and shares caught, of every detector on every set. */
@@ -151,40 +148,55 @@ interface Areas {
 
 /** Two attack processes (one of xlock's two) learned as normal, drawn five times: mean AUC on the others. */
 async function poison() {
-  const rows: Record<string, { lfc9: number; j9: number; each: number[]; first: Areas }> = {}
-  say('\npoisoned learning, AUC on the other attacks, LFC -> J: the first two; mean of five draws')
+  const rows: Record<string, { first: Areas; last: Areas; draws: Areas; each: number[] }> = {}
+  say(
+    '\npoisoned learning, AUC on the other attacks, LFC -> J: the first two; the last two; mean of five draws',
+  )
   for (const set of POISONED) {
     const split = await sets[set]!()
-    const areas = { lfc9: [] as number[], j9: [] as number[] }
-    // The first two processes of the set (one of xlock's), then draws.
-    const chosen = [new Set(split.attack.length === 2 ? [0] : [0, 1]), ...draws(split.attack.length)]
-    for (const drawn of chosen) {
-      const attack = split.attack.filter((_, i) => !drawn.has(i))
-      const learnt = split.attack.filter((_, i) => drawn.has(i))
-      for (const name of ['lfc9', 'j9'] as const)
-        areas[name].push(areaOf(scored(detectors[name]!, split, attack, learnt)))
+    const count = split.attack.length
+    const areas: Areas[] = []
+    // The first two processes of the set (one of xlock's two), the last two, then draws.
+    const ends =
+      count === 2
+        ? [[0], [1]]
+        : [
+            [0, 1],
+            [count - 2, count - 1],
+          ]
+    for (const chosen of [...ends, ...draws(count)]) {
+      const learnt = chosen.map((i) => split.attack[i]!)
+      const attack = split.attack.filter((_, i) => !chosen.includes(i))
+      areas.push({
+        lfc9: areaOf(scored(detectors.lfc9!, split, attack, learnt)),
+        j9: areaOf(scored(detectors.j9!, split, attack, learnt)),
+      })
     }
-    const drawn = { lfc9: areas.lfc9.slice(1), j9: areas.j9.slice(1) }
-    const first = { lfc9: to(3, areas.lfc9[0]!), j9: to(3, areas.j9[0]!) }
-    rows[set] = {
-      lfc9: to(3, mean(drawn.lfc9)),
-      j9: to(3, mean(drawn.j9)),
-      each: drawn.j9.map((area) => to(3, area)),
-      first,
+    const [first, last, ...drawn] = areas
+    const rounded = ({ lfc9, j9 }: Areas): Areas => ({ lfc9: to(3, lfc9), j9: to(3, j9) })
+    const row = {
+      first: rounded(first!),
+      last: rounded(last!),
+      draws: rounded({
+        lfc9: mean(drawn.map(({ lfc9 }) => lfc9)),
+        j9: mean(drawn.map(({ j9 }) => j9)),
+      }),
+      each: drawn.map(({ j9 }) => to(3, j9)),
     }
+    rows[set] = row
     const text = (of: Areas) => `${of.lfc9.toFixed(3)} -> ${of.j9.toFixed(3)}`
-    say(`${set.padEnd(20)}${text(first)}; ${text(rows[set])}`)
+    say(`${set.padEnd(20)}${text(row.first)}; ${text(row.last)}; ${text(row.draws)}`)
   }
   return rows
 }
 
-function draws(attacks: number): Set<number>[] {
-  if (attacks === 2) return [new Set([0]), new Set([1])]
+function draws(attacks: number): number[][] {
+  if (attacks === 2) return [[0], [1]]
   const next = random(1)
   return Array.from({ length: DRAWS }, () => {
     const drawn = new Set<number>()
     while (drawn.size < 2) drawn.add(Math.floor(next() * attacks))
-    return drawn
+    return [...drawn]
   })
 }
 
