@@ -29,11 +29,11 @@ import type { Incident } from '#incidents'
 import type { Repository } from '#store'
 import type { FleetConfig } from '../config.ts'
 import { DaemonError, oneLine } from '../errors.ts'
-import type { Host } from '../host.ts'
 import { nameOf } from '../profiles/tracked.ts'
 import { Adopted, type KeptAdoption } from './adopted.ts'
 import type { LeftOut } from './comparing.ts'
 import { commonKey, donorsOf } from './donors.ts'
+import type { FleetHost } from './host.ts'
 import type { OwnFleet } from './own.ts'
 
 const lookEveryMs = 10_000
@@ -70,7 +70,7 @@ interface Plan {
 }
 
 export interface AdoptingPorts {
-  host: Host
+  host: FleetHost
   own: OwnFleet
   kept: Repository<string, KeptAdoption>
   config: FleetConfig

@@ -11,7 +11,7 @@ import {
   wordOn,
 } from '#fleet'
 import { decodeProfile } from '#homeostasis'
-import type { Host } from '../host.ts'
+import type { FleetHost } from './host.ts'
 import type { OwnFleet } from './own.ts'
 
 /** What answers are signed for. */
@@ -21,7 +21,7 @@ const keptMs = 30_000
 const keptProfiles = 16
 
 export interface AnswererPorts {
-  host: Host
+  host: FleetHost
   own: OwnFleet
   hidden: readonly string[]
 }

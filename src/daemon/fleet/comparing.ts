@@ -16,7 +16,7 @@ import {
 import { decodeProfile, type ProfileRecord, tableInForce } from '#homeostasis'
 import type { Abi } from '#syscalls'
 import { DaemonError } from '../errors.ts'
-import type { Host } from '../host.ts'
+import type { FleetHost } from './host.ts'
 import type { OwnFleet } from './own.ts'
 
 /** Bodies are fetched without being asked for from so many hosts at most. */
@@ -41,10 +41,10 @@ export interface Gathered {
 }
 
 export class FleetComparer {
-  readonly #host: Host
+  readonly #host: FleetHost
   readonly #own: OwnFleet
 
-  constructor(host: Host, own: OwnFleet) {
+  constructor(host: FleetHost, own: OwnFleet) {
     this.#host = host
     this.#own = own
   }

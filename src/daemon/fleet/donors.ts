@@ -3,12 +3,12 @@ import { adoptionDefaults, type DonorCandidate } from '#fleet'
 import type { ProfileKey } from '#homeostasis'
 import { hostAbi } from '#syscalls'
 import { DaemonError } from '../errors.ts'
-import type { Host } from '../host.ts'
 import { nameOf } from '../profiles/tracked.ts'
+import type { FleetHost } from './host.ts'
 import type { OwnFleet } from './own.ts'
 
 /** @param from names of members; none: all that have it */
-export function donorsOf(host: Host, own: OwnFleet, key: ProfileKey, from: string[]): DonorCandidate[] {
+export function donorsOf(host: FleetHost, own: OwnFleet, key: ProfileKey, from: string[]): DonorCandidate[] {
   const wanted = new Set(host.mesh.members(from).map(({ peer }) => peer))
   const since = new Map(
     host.mesh.mesh.members().map(({ peer, certificateSince }) => [peer, certificateSince]),
@@ -30,7 +30,7 @@ export function donorsOf(host: Host, own: OwnFleet, key: ProfileKey, from: strin
  * Of a program that has no profile here: the content that most hosts have, of this machine's ABI and window.
  * @throws DaemonError where no host has one
  */
-export function commonKey(host: Host, binary: string, window: number): ProfileKey {
+export function commonKey(host: FleetHost, binary: string, window: number): ProfileKey {
   const abi = hostAbi()
   const counts = new Map<string, { key: ProfileKey; hosts: number }>()
   for (const { digest } of host.mesh.digests.of(binary)) {

@@ -11,20 +11,20 @@ import type { SensorEvent } from '#sensor'
 import type { Repository } from '#store'
 import type { FleetConfig } from '../config.ts'
 import { oneLine } from '../errors.ts'
-import type { Host } from '../host.ts'
 import type { ProfileSaves } from '../profiles/saves.ts'
 import type { KeptAdoption } from './adopted.ts'
 import { Adopting } from './adopting.ts'
 import { Answerer } from './answering.ts'
 import { Asking } from './asking.ts'
 import { FleetComparer, type FleetComparison } from './comparing.ts'
+import type { FleetHost } from './host.ts'
 import { OwnFleet } from './own.ts'
 import type { HeldPage } from './paging.ts'
 import { Reporting } from './reporting.ts'
 import { Upgrades } from './upgrades.ts'
 
 export interface FleetPorts {
-  host: Host
+  host: FleetHost
   saves: ProfileSaves
   records: <Value>(kind: string) => Repository<string, Value>
   say: (level: 1 | 2 | 3 | 4, line: string) => void

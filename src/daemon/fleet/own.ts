@@ -20,11 +20,11 @@ import { decodeProfile, encodeProfile, type ProfileRecord, sharedRecord } from '
 import type { Repository } from '#store'
 import type { Abi } from '#syscalls'
 import { oneLine } from '../errors.ts'
-import type { Host } from '../host.ts'
 import type { ProfileSaves, SavedRow } from '../profiles/saves.ts'
+import type { FleetHost } from './host.ts'
 
 export interface OwnPorts {
-  host: Host
+  host: FleetHost
   saves: ProfileSaves
   activity: Repository<string, SavedWeek>
   complain: (line: string) => void

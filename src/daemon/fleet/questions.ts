@@ -21,8 +21,8 @@ import {
 import { decodeProfile } from '#homeostasis'
 import type { Familiarity, Incident } from '#incidents'
 import { DaemonError } from '../errors.ts'
-import type { Host } from '../host.ts'
 import { ASK_PURPOSE } from './answering.ts'
+import type { FleetHost } from './host.ts'
 import type { OwnFleet } from './own.ts'
 
 /** Two seconds of gathering and these make seven at most, with what drawing and counting take. */
@@ -48,7 +48,7 @@ export interface Asked {
 }
 
 export interface QuestionPorts {
-  host: Host
+  host: FleetHost
   own: OwnFleet
   say: (level: 1 | 2 | 3 | 4, line: string) => void
 }

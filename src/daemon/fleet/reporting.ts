@@ -17,8 +17,8 @@ import { type ProfileRecord, tableInForce } from '#homeostasis'
 import type { Repository } from '#store'
 import type { Abi } from '#syscalls'
 import { DaemonError } from '../errors.ts'
-import type { Host } from '../host.ts'
 import type { FleetComparer, Gathered, LeftOut } from './comparing.ts'
+import type { FleetHost } from './host.ts'
 import type { OwnFleet } from './own.ts'
 
 /** Bodies a report is made of at most. */
@@ -54,7 +54,7 @@ export interface HostsReport {
 export type Outliers = OutlierReport & { binary: string; text: string; refused: LeftOut[] }
 
 export class Reporting {
-  readonly #host: Host
+  readonly #host: FleetHost
   readonly #own: OwnFleet
   readonly #comparer: FleetComparer
   readonly #kept: Repository<string, StabilityHour[]>
@@ -62,7 +62,12 @@ export class Reporting {
   #looked = Number.NEGATIVE_INFINITY
   #saved: number
 
-  constructor(host: Host, own: OwnFleet, comparer: FleetComparer, kept: Repository<string, StabilityHour[]>) {
+  constructor(
+    host: FleetHost,
+    own: OwnFleet,
+    comparer: FleetComparer,
+    kept: Repository<string, StabilityHour[]>,
+  ) {
     this.#host = host
     this.#own = own
     this.#comparer = comparer

@@ -6,9 +6,9 @@ import { CHANGED_KIND, toFileSemaphore } from '#incidents'
 import type { SensorEvent } from '#sensor'
 import type { Repository } from '#store'
 import { DaemonError } from '../errors.ts'
-import type { Host } from '../host.ts'
 import type { ProfileSaves } from '../profiles/saves.ts'
 import { nameOf } from '../profiles/tracked.ts'
+import type { FleetHost } from './host.ts'
 import type { OwnFleet } from './own.ts'
 
 /** Of the newest, the mesh is told. */
@@ -17,7 +17,7 @@ const toldMost = 64
 const decideEveryMs = 15_000
 
 export interface UpgradePorts {
-  host: Host
+  host: FleetHost
   saves: ProfileSaves
   own: OwnFleet
   kept: Repository<string, FileChange>
