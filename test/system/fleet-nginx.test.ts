@@ -55,6 +55,14 @@ interface Comparison {
   distance: Record<string, Record<string, number>>
 }
 
+interface BinaryRow {
+  binary: string
+  versions: number
+  packages: { name: string; hosts: number }[]
+  hosts: { buildId?: string }[]
+  spread?: { hosts: number; most: number }
+}
+
 const names = ['alpha', 'beta', 'gamma']
 const skip = missing()
 
@@ -91,6 +99,12 @@ describe('three hosts of one nginx', { skip }, () => {
       const now = await (lab as Lab).ask<Comparison>(alpha, ['fleet', 'compare', nginx])
       return now.hosts.length === 3 ? now : undefined
     })
+    // The others hear of one another a moment later, or sooner.
+    for (const host of (lab as Lab).hosts)
+      await until(`${host.name} has heard of all three`, async () => {
+        const rows = await (lab as Lab).ask<BinaryRow[]>(host, ['fleet', 'binaries'])
+        return rows.find(({ binary }) => binary === nginx)?.spread?.hosts === 3 || undefined
+      })
     assert.equal(found.exact, true)
     assert.equal(new Set(found.hosts.map(({ sha256 }) => sha256)).size, 1, 'one nginx')
 
@@ -142,15 +156,7 @@ describe('three hosts of one nginx', { skip }, () => {
 
   it('binaries: where from, and how far apart', async () => {
     const [alpha] = (lab as Lab).hosts as [LabHost]
-    const rows = await (lab as Lab).ask<
-      {
-        binary: string
-        versions: number
-        packages: { name: string; hosts: number }[]
-        hosts: { buildId?: string }[]
-        spread?: { hosts: number; most: number }
-      }[]
-    >(alpha, ['fleet', 'binaries'])
+    const rows = await (lab as Lab).ask<BinaryRow[]>(alpha, ['fleet', 'binaries'])
     const row = rows.find(({ binary }) => binary === nginx)
     assert.deepEqual([row?.hosts.length, row?.versions, row?.spread?.hosts], [3, 1, 3])
     assert.ok((row?.spread?.most ?? 0) > 0)
