@@ -49,9 +49,17 @@ function packRow(row: TableRow, support: ProfileRecord['support']): unknown[] {
   return packed
 }
 
+/** Nothing where none of it is of a pair that is there: training may have been dropped since. Reading gives nothing then. */
+function supportIn({ tables, support }: ProfileRecord): ProfileRecord['support'] {
+  if (!support) return undefined
+  for (const row of tables.rows) for (const code of rowPairs(row)) if (support.has(code)) return support
+  return undefined
+}
+
 /** Key order does not matter: the encoder sorts. */
 export function bodyOf(record: ProfileRecord): Fields {
   const { key, tables } = record
+  const support = supportIn(record)
   const set = (kind: 'train' | 'test') => [
     tables[kind].sequences,
     tables[kind].trainCount,
@@ -77,7 +85,7 @@ export function bodyOf(record: ProfileRecord): Fields {
     ...(record.response === undefined ? {} : { response: record.response }),
     ...(record.judgement === undefined ? {} : { judgement: record.judgement }),
     rows: tables.rows
-      .map((row) => packRow(row, record.support))
+      .map((row) => packRow(row, support))
       .filter((row) => (row[1] as Uint8Array).length > 0)
       .sort((a, b) => (a[0] as number) - (b[0] as number)),
   }

@@ -82,6 +82,17 @@ describe('profile files', () => {
     assert.ok(Math.abs(seen - 40) <= 2, `${seen} is within 5 % of 40`)
     assert.equal(back.support?.size, 2)
   })
+
+  it('of which nothing is left that support was of are read like any other', () => {
+    const record = someRecord()
+    const rows = record.tables.rows.map((row) => ({ ...row, train: row.train.map(() => 0) }))
+    const dropped = {
+      ...record,
+      tables: { ...record.tables, rows },
+      support: new Map([[pairCode(12, 59, 1), { first: 1, seen: 40, borrowed: false }]]),
+    }
+    assert.equal(decodeProfile(encodeProfile(dropped)).support, undefined)
+  })
 })
 
 describe('text views', () => {

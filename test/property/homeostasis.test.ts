@@ -15,6 +15,7 @@ import {
   Profile,
   ProfileFileError,
   type ProfileRecord,
+  pairCode,
   profileFrom,
   recordOf,
   ScoreTask,
@@ -252,6 +253,25 @@ describe('property: homeostasis is pH', () => {
   })
 })
 
+/** Of pairs that the profile may have or not: training may have been dropped since. */
+const someSupport = fc.array(
+  fc.tuple(
+    fc
+      .tuple(
+        fc.constantFrom(0, 1, 2, 3, 12, 59),
+        fc.constantFrom(0, 1, 2, 3, 12, 59),
+        fc.integer({ min: 1, max: 5 }),
+      )
+      .map(([current, previous, distance]) => pairCode(current, previous, distance)),
+    fc.record({
+      first: fc.integer({ min: 1, max: 5000 }),
+      seen: fc.integer({ min: 1, max: 1e6 }),
+      borrowed: fc.boolean(),
+    }),
+  ),
+  { maxLength: 12 },
+)
+
 describe('property: profile files', () => {
   const someProfile = fc.tuple(someSettings, someCalls(300)).map(([settings, calls]) => {
     const profile = new Profile(keyFor(settings), settings)
@@ -263,8 +283,9 @@ describe('property: profile files', () => {
 
   it('come back as they were, and equal profiles are equal files', () => {
     fc.assert(
-      fc.property(someProfile, (profile) => {
-        const record = recordOf(profile, { since: 5, made: 7 }, { package: 'less 590' })
+      fc.property(someProfile, someSupport, (profile, support) => {
+        const known = support.length > 0 ? { support: new Map(support) } : {}
+        const record = { ...recordOf(profile, { since: 5, made: 7 }, { package: 'less 590' }), ...known }
         const file = encodeProfile(record)
         const again = decodeProfile(file)
         assert.deepEqual(encodeProfile(again), file)
