@@ -85,7 +85,7 @@ describe('profile files', () => {
 
   it('of which nothing is left that support was of are read like any other', () => {
     const record = someRecord()
-    const rows = record.tables.rows.map((row) => ({ ...row, train: row.train.map(() => 0) }))
+    const rows = record.tables.rows.map((row) => ({ ...row, test: row.train, train: row.train.map(() => 0) }))
     const dropped = {
       ...record,
       tables: { ...record.tables, rows },
