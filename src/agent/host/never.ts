@@ -2,9 +2,10 @@
  * Whom nothing is ever done to, whatever a policy says and whoever asks: init, the system's session and SSH daemons,
  * lymph itself, and the list of root's. Enforced here, in the process that would act, just before it does.
  */
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { NeverList } from '../promises/world.ts'
+import { lineOf } from './processes.ts'
 
 /** Without these nobody gets into the host to undo anything. By the file that runs: a name alone anybody can take. */
 const always =
@@ -18,9 +19,6 @@ export interface NeverOptions {
   own: readonly number[]
 }
 
-/** Deepest line of ancestors looked at: a loop in what /proc says must not be one here. */
-const ANCESTORS_LIMIT = 64
-
 export function neverList({ list, own }: NeverOptions): NeverList {
   const paths = new Set(list)
   return {
@@ -30,8 +28,7 @@ export function neverList({ list, own }: NeverOptions): NeverList {
         return "it is on root's list of what is never acted on"
       if (always.test(basename(binary)) && systemFolders.test(binary) && isRoots(pid))
         return 'without it nobody would get into this host'
-      if (own.includes(pid) || isAbove(pid) || ancestors(pid).some((above) => own.includes(above)))
-        return 'it is part of lymph'
+      if (isAbove(pid) || [...lineOf(pid)].some((above) => own.includes(above))) return 'it is part of lymph'
       return undefined
     },
   }
@@ -39,22 +36,7 @@ export function neverList({ list, own }: NeverOptions): NeverList {
 
 /** This process's own line: whoever started the run must see its end. */
 function isAbove(pid: number): boolean {
-  return pid === process.pid || ancestors(process.pid).includes(pid)
-}
-
-function ancestors(pid: number): number[] {
-  const line: number[] = []
-  for (let at = parentOf(pid); at > 1 && line.length < ANCESTORS_LIMIT; at = parentOf(at)) line.push(at)
-  return line
-}
-
-function parentOf(pid: number): number {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1])
-  } catch {
-    return 0
-  }
+  return [...lineOf(process.pid)].includes(pid)
 }
 
 /** The file that runs is root's, and nobody else writes it. */

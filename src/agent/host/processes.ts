@@ -13,6 +13,17 @@ export function startTicksOf(pid: number): number | undefined {
   return fields ? Number(fields[19]) : undefined
 }
 
+/** Deepest line of ancestors looked at: a loop in what /proc says must not be one here. */
+const ANCESTORS_LIMIT = 64
+
+/** The process itself, who started it, and so on up to, and without, init. Read as far as it is asked for. */
+export function* lineOf(pid: number): Generator<number> {
+  for (let at = pid, left = ANCESTORS_LIMIT; at > 1 && left >= 0; left--) {
+    yield at
+    at = Number(statFields(at)?.[1] ?? 0)
+  }
+}
+
 /** T or t: stopped; undefined when there is no such process. */
 export function statusOf(pid: number): string | undefined {
   return statFields(pid)?.[0]

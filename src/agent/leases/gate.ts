@@ -3,15 +3,13 @@
  * descends from it, wants to start wait until the lease is over; everybody else's start at once. It lives only while
  * there is such a lease, and when it dies, everybody goes on.
  */
-import { readFileSync } from 'node:fs'
-import { startTicksOf } from '../host/processes.ts'
+import { lineOf, startTicksOf } from '../host/processes.ts'
 import { dieWithParent, ExecPermission, type ExecRequest } from './fanotify.ts'
 import { readLeases } from './file.ts'
 
 const LOOK_MS = 200
 /** Who waits at most; beyond that a start is refused (EPERM). */
 const WAITING_LIMIT = 256
-const ANCESTORS_LIMIT = 64
 
 const [folder] = process.argv.slice(2)
 if (!folder) {
@@ -44,22 +42,11 @@ function look(now: number): void {
 }
 
 function isSuspended(pid: number): boolean {
-  let at = pid
-  for (let depth = 0; at > 1 && depth < ANCESTORS_LIMIT; depth++) {
-    const startTicks = suspended.get(at)
-    if (startTicks !== undefined && startTicksOf(at) === startTicks) return true
-    at = parentOf(at)
+  for (const one of lineOf(pid)) {
+    const startTicks = suspended.get(one)
+    if (startTicks !== undefined && startTicksOf(one) === startTicks) return true
   }
   return false
-}
-
-function parentOf(pid: number): number {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1])
-  } catch {
-    return 0
-  }
 }
 
 look(Date.now())

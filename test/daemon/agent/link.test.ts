@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ClassBoard } from '#classes'
-import type { Incident } from '#incidents'
+import { type Incident, unjudged } from '#incidents'
 import type { AgentConfig } from '../../../src/daemon/agent/config.ts'
 import { AgentLink } from '../../../src/daemon/agent/link.ts'
 import { OFFENDERS_LIMIT, OffenderList } from '../../../src/daemon/agent/offenders.ts'
@@ -26,15 +26,7 @@ const incident = (id: string, binary = '/usr/bin/x'): Incident => ({
   firstSeen: 0,
   lastSeen: 0,
   state: 'open',
-  bits: null,
-  level: null,
-  parts: [],
-  windows: [],
-  edge: null,
-  m: null,
-  q: null,
-  units: 0,
-  ordinals: [],
+  ...unjudged(),
 })
 
 function world() {

@@ -36,17 +36,6 @@ export const incident = (more: Partial<Incident> = {}): Incident => ({
   pairs: [{ current: 59, previous: 41, distance: 2 }],
   ...{ firstSeen: 1_790_000_000_000, lastSeen: 1_790_000_001_000 },
   ...unjudged(),
-  ...{
-    bits: null,
-    level: null,
-    parts: [],
-    windows: [],
-    edge: null,
-    m: null,
-    q: null,
-    units: 0,
-    ordinals: [],
-  },
   ...more,
 })
 
