@@ -4,23 +4,18 @@
  */
 import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
-import { chmodSync, copyFileSync, readFileSync } from 'node:fs'
+import { chmodSync, copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
-import { type Abi, callName, hostAbi } from '#syscalls'
+import type { Pair } from '#homeostasis'
 import { ask, Cleanup, loopback, lymph, until } from './hosts.ts'
+import { pairsOfStrace, straceTo, textOf } from './strace-pairs.ts'
 
 const run = promisify(execFile)
 const skip =
   spawnSync('strace', ['-qq', '-o', '/dev/null', 'true']).status === 0 ? false : 'strace cannot trace here'
 const window = 6
-
-interface Pair {
-  current: number
-  previous: number
-  distance: number
-}
 
 interface Comparison {
   binary: string
@@ -130,23 +125,9 @@ describe('fleet compare', { skip }, () => {
   /** Pairs of one run as `current distance previous`, by the names of calls: what strace says, windowed here. */
   async function pairsOf(script: string): Promise<Set<string>> {
     const file = join(folder, 'strace.txt')
-    await run('strace', ['-qq', '-s', '0', '-e', 'signal=none', '-o', file, helper, '-c', script])
-    const calls = readFileSync(file, 'utf8')
-      .split('\n')
-      .flatMap((line) => /^(\w+)\(/.exec(line)?.[1] ?? [])
-    // The window of a program begins after its execve, with nothing before it.
-    assert.equal(calls.shift(), 'execve')
-    const before = [...Array(window - 1).fill('(start)'), ...calls]
-    const pairs = new Set<string>()
-    for (const [at, current] of calls.entries())
-      for (let distance = 1; distance < window; distance++)
-        pairs.add(`${current} ${distance} ${before[at + window - 1 - distance]}`)
-    return pairs
+    await run('strace', [...straceTo(file), helper, '-c', script])
+    return pairsOfStrace(file, window)
   }
 })
 
 const without = (one: Set<string>, other: Set<string>) => new Set([...one].filter((pair) => !other.has(pair)))
-
-const start = 511
-const nameOf = (call: number, abi: Abi = hostAbi()) => (call === start ? '(start)' : callName(abi, call))
-const textOf = ({ current, previous, distance }: Pair) => `${nameOf(current)} ${distance} ${nameOf(previous)}`

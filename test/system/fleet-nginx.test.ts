@@ -11,9 +11,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
-import { type Abi, callName, hostAbi } from '#syscalls'
+import type { Pair } from '#homeostasis'
 import { until } from './hosts.ts'
 import { Lab, type LabHost, noNamespaces } from './namespaces.ts'
+import { pairsOfStrace, straceTo, textOf } from './strace-pairs.ts'
 
 const run = promisify(execFile)
 const lymph = new URL('../../src/cli/main.ts', import.meta.url).pathname
@@ -37,12 +38,6 @@ function missing(): string | false {
   if (spawnSync('curl', ['--version']).status !== 0) return 'no curl'
   if (!module) return 'no dynamic module of nginx: apt-get install libnginx-mod-http-echo'
   return false
-}
-
-interface Pair {
-  current: number
-  previous: number
-  distance: number
 }
 
 interface Comparison {
@@ -232,23 +227,7 @@ http {
 
   async function tracePairs(host: LabHost, config: Config): Promise<Set<string>> {
     const file = `${config.file}.strace`
-    await serve(host.namespace, config, [
-      ...['strace', '-qq', '-s', '0', '-e', 'signal=none', '-o', file, nginx, '-c', config.file],
-    ])
-    const calls = readFileSync(file, 'utf8')
-      .split('\n')
-      .flatMap((line) => /^(\w+)\(/.exec(line)?.[1] ?? [])
-    // The window of a program begins after its execve, with nothing before it.
-    assert.equal(calls.shift(), 'execve')
-    const before = [...Array(window - 1).fill('(start)'), ...calls]
-    const pairs = new Set<string>()
-    for (const [at, current] of calls.entries())
-      for (let distance = 1; distance < window; distance++)
-        pairs.add(`${current} ${distance} ${before[at + window - 1 - distance]}`)
-    return pairs
+    await serve(host.namespace, config, [...['strace', ...straceTo(file), nginx, '-c', config.file]])
+    return pairsOfStrace(file, window)
   }
 })
-
-const start = 511
-const nameOf = (call: number, abi: Abi = hostAbi()) => (call === start ? '(start)' : callName(abi, call))
-const textOf = ({ current, previous, distance }: Pair) => `${nameOf(current)} ${distance} ${nameOf(previous)}`
