@@ -10,15 +10,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { prepareState } from '#daemon'
 import type { Warning } from '#incidents'
-import { openStore } from '#store'
-import { noise, World } from '../environment/watch/world.ts'
+import { learnTwoDays } from '../environment/watch/two-days.ts'
 
 const run = promisify(execFile)
 const lymph = new URL('../../src/cli/main.ts', import.meta.url).pathname
-const slotMs = 300_000
-const learnedMs = 2 * 86_400_000
 const folder = mkdtempSync(join(tmpdir(), 'lymph-alarm-'))
 chmodSync(folder, 0o755)
 const running: ChildProcess[] = []
@@ -39,21 +35,6 @@ async function up(state: string, name: string, config: string): Promise<void> {
     said += chunk
     if (said.split('\n').includes('ready')) break
   }
-}
-
-async function learn(state: string): Promise<void> {
-  const store = await openStore(join(prepareState(state), 'store'), { now: Date.now, log: () => {} })
-  const until = Math.floor(Date.now() / slotMs) * slotMs
-  const world = new World(store.keyValue('environment'), { now: until - learnedMs })
-  await world.environment.open()
-  const some = noise(7)
-  await world.run(learnedMs + 10_000, () => ({
-    ours_in: Math.round(3 + some()),
-    ours_out: Math.round(2 + some()),
-  }))
-  await world.environment.close()
-  await store.close()
-  prepareState(state)
 }
 
 /** Seconds until `look` finds something. */
@@ -79,7 +60,7 @@ try {
     mode: 0o644,
   })
   const [a, b] = [join(folder, 'a'), join(folder, 'b')] as const
-  await learn(a)
+  await learnTwoDays(a)
   await up(a, 'a', config)
   await up(b, 'b', config)
   await ask(a, ['mesh', 'init'])

@@ -8,15 +8,11 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { prepareState } from '#daemon'
 import type { ObservableRow } from '#environment'
-import { openStore } from '#store'
-import { noise, World } from '../environment/watch/world.ts'
+import { learnTwoDays } from '../environment/watch/two-days.ts'
 
 const run = promisify(execFile)
 const lymph = new URL('../../src/cli/main.ts', import.meta.url).pathname
-const slotMs = 300_000
-const learnedMs = 2 * 86_400_000
 
 describe('the environment of a live host', () => {
   const folder = mkdtempSync(join(tmpdir(), 'lymph-env-'))
@@ -74,19 +70,7 @@ describe('the environment of a live host', () => {
       ].join('\n'),
     )
     // Two days of this host, as its daemon would have learned them.
-    const made = prepareState(state)
-    const store = await openStore(join(made, 'store'), { now: Date.now, log: () => {} })
-    const until = Math.floor(Date.now() / slotMs) * slotMs
-    const world = new World(store.keyValue('environment'), { now: until - learnedMs })
-    await world.environment.open()
-    const some = noise(7)
-    await world.run(learnedMs + 10_000, () => ({
-      ours_in: Math.round(3 + some()),
-      ours_out: Math.round(2 + some()),
-    }))
-    await world.environment.close()
-    await store.close()
-    prepareState(state)
+    await learnTwoDays(state)
     await start()
   })
 

@@ -4,9 +4,7 @@
  * judgement switched on or off, pH's events are the same.
  */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { after, describe, it } from 'node:test'
 import {
   EMPTY,
@@ -20,13 +18,11 @@ import {
 } from '#homeostasis'
 import { type SensorEvent, unpackWindows } from '#sensor'
 import { KernelSensor } from '#sensor/kernel'
-import { callNumber } from '#syscalls'
 import { noKernel, scratch, settings, until } from '../sensor/kernel/available.ts'
-import { EXIT_GROUP, noCompiler, Player, UNPLAYABLE } from './kernel-player.ts'
+import { ftpTraces, noFtpTraces, playable } from './ftp-traces.ts'
+import { EXIT_GROUP, noCompiler, Player } from './kernel-player.ts'
 
 const skip = (await noKernel()) ?? noCompiler() ?? false
-const data = process.env.LYMPH_TEST_DATA ?? '../shared/data'
-const archive = join(data, 'traces/fhids/FHIDS-open.tar.gz')
 const folder = skip ? '' : scratch()
 after(() => folder && rmSync(folder, { recursive: true, force: true }))
 
@@ -137,8 +133,6 @@ async function watching(window: number): Promise<KernelSensor> {
   return sensor
 }
 
-const playable = (calls: number[]) => calls.filter((call) => !UNPLAYABLE.has(call))
-
 /** Loops over few calls, now and then another: as programs are. */
 function invented(seed: number, length: number, oddity: number): number[] {
   let state = seed
@@ -179,31 +173,13 @@ describe('one judgement', { skip }, () => {
       }
     })
 
-  const archived = existsSync(archive) ? false : `no ${archive}`
+  const archived = noFtpTraces
   for (const window of [6, 9])
     it(`FHIDS: recorded FTP servers and attacks on them, window ${window}`, { skip: archived }, async () => {
       const player = new Player(folder)
       const sensor = await watching(window)
       try {
-        const unpacked = spawnSync('tar', [
-          'xzf',
-          archive,
-          '-C',
-          folder,
-          'FHIDS-open/normal/FTP',
-          'FHIDS-open/attack/FTP',
-        ])
-        assert.equal(unpacked.status, 0)
-        const traces = (kind: string, count: number) => {
-          const from = join(folder, 'FHIDS-open', kind, 'FTP')
-          const all = readdirSync(from).sort()
-          const every = Math.max(1, Math.floor(all.length / count))
-          return all
-            .filter((_, i) => i % every === 0)
-            .map((file) => readFileSync(join(from, file), 'utf8').trim().split(/\s+/))
-            .map((names) => playable(names.flatMap((name) => callNumber('x86-64', name) ?? [])))
-            .filter((calls) => calls.length > 0 && calls.length < 100_000)
-        }
+        const traces = ftpTraces(folder)
         const both = new Both(sensor, player, window)
         const name = `ftp-${window}`
         for (const trace of traces('normal', 60)) await both.run(name, trace)

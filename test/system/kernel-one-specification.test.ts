@@ -3,22 +3,16 @@
  * the kernel sensor, gives the same pairs, counters, anomalies and LFC as the same trace through homeostasis.
  */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { DEFAULT_SETTINGS, OUT_OF_RANGE, Profile, type ProfileTables, type Settings } from '#homeostasis'
 import type { SensorEvent } from '#sensor'
 import { KernelSensor } from '#sensor/kernel'
-import { callNumber } from '#syscalls'
 import { noKernel, scratch, until } from '../sensor/kernel/available.ts'
-import { EXIT_GROUP, noCompiler, Player, UNPLAYABLE } from './kernel-player.ts'
+import { ftpTraces, noFtpTraces, playable } from './ftp-traces.ts'
+import { EXIT_GROUP, noCompiler, Player } from './kernel-player.ts'
 
 const skip = (await noKernel()) ?? noCompiler() ?? false
-const data = process.env.LYMPH_TEST_DATA ?? '../shared/data'
-const archive = join(data, 'traces/fhids/FHIDS-open.tar.gz')
-
-const playable = (calls: number[]) => calls.filter((call) => !UNPLAYABLE.has(call))
 
 /** mulberry32: the same traces at every run. */
 function random(seed: number): () => number {
@@ -175,27 +169,9 @@ describe('one specification', { skip }, () => {
   })
 
   it('FHIDS: recorded FTP servers, and attacks on them', {
-    skip: existsSync(archive) ? false : `no ${archive}`,
+    skip: noFtpTraces,
   }, async () => {
-    const unpacked = spawnSync('tar', [
-      'xzf',
-      archive,
-      '-C',
-      folder,
-      'FHIDS-open/normal/FTP',
-      'FHIDS-open/attack/FTP',
-    ])
-    assert.equal(unpacked.status, 0)
-    const traces = (kind: string, count: number) => {
-      const from = join(folder, 'FHIDS-open', kind, 'FTP')
-      const all = readdirSync(from).sort()
-      const every = Math.max(1, Math.floor(all.length / count))
-      return all
-        .filter((_, i) => i % every === 0)
-        .map((file) => readFileSync(join(from, file), 'utf8').trim().split(/\s+/))
-        .map((names) => playable(names.flatMap((name) => callNumber('x86-64', name) ?? [])))
-        .filter((calls) => calls.length > 0 && calls.length < 100_000)
-    }
+    const traces = ftpTraces(folder)
     const result = await compare('ftp', {}, traces('normal', 60), [
       ...traces('normal', 13),
       ...traces('attack', 40),
