@@ -1,5 +1,7 @@
 export { type Config, defaultConfigFile, readConfig } from './config.ts'
 export { DaemonError, exitOf, oneLine } from './errors.ts'
+export type { Asked } from './fleet/questions.ts'
+export type { BinaryReport, HostsReport, Outliers } from './fleet/reporting.ts'
 export { Host, type HostOptions } from './host.ts'
 export { openMessages } from './messages.ts'
 export { type Step, selftest } from './selftest.ts'

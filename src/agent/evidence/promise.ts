@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { durationShape, milliseconds, nameShape } from '../policy/shapes.ts'
-import type { Fault, Outcome, PromiseType, Step } from '../promises/interface.ts'
+import { unknownFilter } from '../promises/faults.ts'
+import type { Outcome, PromiseType, Step } from '../promises/interface.ts'
 import { select } from '../promises/processes/select.ts'
 import { collectEvidence } from './collect.ts'
 import { readManifest } from './manifest.ts'
@@ -34,13 +35,8 @@ export const forensics: PromiseType<ForensicsBody, ForensicsStep> = {
   shape: shape as unknown as z.ZodType<ForensicsBody>,
   summary: 'evidence of offending processes: strace, gcore, tcpdump, suricata, snort, with limits',
 
-  parse(body, { filters }) {
-    const faults: Fault[] = []
-    if (!filters.has(body.filter))
-      faults.push({
-        path: ['filter'],
-        message: `unknown filter ${body.filter}: there are ${[...filters.keys()].join(', ')}`,
-      })
+  parse(body, known) {
+    const faults = unknownFilter(body.filter, known, ['filter'])
     return faults.length > 0 ? { faults } : { body }
   },
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { runProgram } from '../host/run-program.ts'
 import { argvShape, durationShape, milliseconds, nameShape, pathShape } from '../policy/shapes.ts'
+import { unknownFilter } from './faults.ts'
 import type { Fault, PromiseType, Step } from './interface.ts'
 import { select } from './processes/select.ts'
 import { put, thisOf } from './this.ts'
@@ -45,13 +46,9 @@ export const commands: PromiseType<CommandsBody, CommandStep> = {
   shape: shape as unknown as z.ZodType<CommandsBody>,
   summary: 'a program with its arguments, without a shell, with limits on time and output',
 
-  parse(body, { filters }) {
+  parse(body, names) {
     const faults: Fault[] = []
-    if (body.each !== undefined && !filters.has(body.each))
-      faults.push({
-        path: ['each'],
-        message: `unknown filter ${body.each}: there are ${[...filters.keys()].join(', ')}`,
-      })
+    if (body.each !== undefined) faults.push(...unknownFilter(body.each, names, ['each']))
     if (body.each === undefined)
       for (const [index, word] of body.argv.entries())
         if (/\$\(this\./.test(word))

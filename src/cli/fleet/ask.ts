@@ -1,24 +1,11 @@
 /** `lymph fleet ask`: do others know what is new here? */
 import type { Command } from 'commander'
-import type { Familiarity, Incident } from '#incidents'
+import type { Asked } from '#daemon'
+import type { Incident } from '#incidents'
 import { contextOf, print, printJson } from '../context.ts'
 import { exitCodes } from '../errors.ts'
 import { plain, plural } from '../format.ts'
 import { pairText } from '../pairs.ts'
-
-interface Asked {
-  incident: string
-  binary: string
-  verdict: Familiarity['verdict']
-  known: number
-  asked: number
-  drawn: number
-  questions: number
-  quorum: number
-  text: string
-  pairs: { current: number; previous: number; distance: number; knownBy: number }[]
-  liars: string[]
-}
 
 const askTimeoutMs = 15_000
 const mostPairs = 40
@@ -33,7 +20,7 @@ export function addAsk(fleet: Command): void {
     .argument('<incident>', 'id of an incident, or a program: then its newest incident')
     .action(async (what: string, _options: object, command: Command) => {
       const { api, json } = contextOf(command)
-      const asked = await api.post<Asked>('/fleet/ask', { what }, askTimeoutMs)
+      const asked = await api.post<Required<Asked>>('/fleet/ask', { what }, askTimeoutMs)
       if (json) printJson(asked)
       else {
         const { abi } = await api.get<Incident>(`/incidents/${encodeURIComponent(asked.incident)}`)

@@ -1,19 +1,16 @@
 /** `lymph fleet outliers`: who shows late, and again and again, what no other host has. */
 import type { Command } from 'commander'
-import type { OutlierReport } from '#fleet'
+import type { Outliers } from '#daemon'
+import { COMPARED_LEAST, FLAGGED } from '#fleet'
 import type { Api } from '../api.ts'
 import { contextOf, print, printJson } from '../context.ts'
 import { exitCodes } from '../errors.ts'
 import { plain } from '../format.ts'
 import type { FleetLine } from '../shapes.ts'
 
-type Line = OutlierReport & { binary: string; text: string; refused: { name: string; reason: string }[] }
-
 const timeoutMs = 300_000
-/** Hosts below which there is no norm; programs looked at where none is named. */
-const leastHosts = 12
+/** Programs looked at where none is named. */
 const mostBinaries = 20
-const flagged = 3
 
 export function addOutliers(fleet: Command): void {
   fleet
@@ -26,16 +23,16 @@ export function addOutliers(fleet: Command): void {
     .argument('[binary]', 'path or base name; without it, every program that 12 hosts have')
     .action(async (binary: string | undefined, _options: object, command: Command) => {
       const { api, json } = contextOf(command)
-      const reports: Line[] = []
+      const reports: Outliers[] = []
       for (const one of binary === undefined ? await common(api) : [binary])
-        reports.push(await api.get<Line>('/fleet/outliers', { binary: one }, timeoutMs))
+        reports.push(await api.get<Outliers>('/fleet/outliers', { binary: one }, timeoutMs))
       if (json) printJson(binary === undefined ? reports : reports[0])
-      else if (reports.length === 0) print(`no program runs on ${leastHosts} hosts of the mesh`)
+      else if (reports.length === 0) print(`no program runs on ${COMPARED_LEAST} hosts of the mesh`)
       for (const report of json ? [] : reports) {
         print(`${plain(report.binary)}:`, ...report.text.split('\n').map((line) => `  ${plain(line)}`))
         for (const { name, reason } of report.refused) print(`  left out: ${plain(name)}: ${plain(reason)}`)
       }
-      if (reports.some(({ tooFew, alone }) => !tooFew && alone.some(({ score }) => score >= flagged)))
+      if (reports.some(({ tooFew, alone }) => !tooFew && alone.some(({ score }) => score >= FLAGGED)))
         process.exitCode = exitCodes.findings
     })
 }
@@ -43,7 +40,7 @@ export function addOutliers(fleet: Command): void {
 async function common(api: Api): Promise<string[]> {
   const binaries = await api.get<FleetLine[]>('/fleet/binaries')
   return binaries
-    .filter(({ hosts }) => new Set(hosts.map(({ peer }) => peer)).size >= leastHosts)
+    .filter(({ hosts }) => new Set(hosts.map(({ peer }) => peer)).size >= COMPARED_LEAST)
     .slice(0, mostBinaries)
     .map(({ binary }) => binary)
 }

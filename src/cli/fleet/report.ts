@@ -2,43 +2,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import {
-  barsSvg,
-  type Comparison,
-  matrixSvg,
-  type ProgramUse,
-  reportHtml,
-  type StabilityHour,
-  stabilitySvg,
-  weekSvg,
-} from '#fleet'
-import type { Abi } from '#syscalls'
+import type { BinaryReport, HostsReport } from '#daemon'
+import { barsSvg, matrixSvg, reportHtml, stabilitySvg, weekSvg } from '#fleet'
 import { contextOf, print, printJson } from '../context.ts'
 import { CommandError, exitCodes, reasonOf } from '../errors.ts'
 import { compact, figure, plain, plural, share } from '../format.ts'
 import { callNames } from '../pairs.ts'
-
-interface BinaryReport {
-  binary: string
-  abi?: Abi
-  comparison: Comparison
-  use: ProgramUse
-  hours: { name: string; hours: number[] }[]
-  refused: { name: string; reason: string }[]
-}
-
-interface HostsReport {
-  hosts: {
-    name: string
-    profiles: number
-    normal: number
-    calls: number
-    anomalies: number
-    perMillion: number
-    withAnomalies: number
-  }[]
-  stability: StabilityHour[]
-}
 
 /** One question, its answer in words, and its plot. */
 interface Section {

@@ -1,6 +1,7 @@
 /** What a policy writes to select processes and to say what becomes of them. */
 import { z } from 'zod'
 import { argvShape, durationShape } from '../../policy/shapes.ts'
+import { unknownFilter } from '../faults.ts'
 import type { Fault, PolicyNames } from '../interface.ts'
 import { FilterError, regularExpression } from './filter.ts'
 
@@ -91,7 +92,7 @@ const owns: Partial<Record<keyof ProcessesBody, readonly ProcessAct[]>> = {
 
 export function parseProcesses(
   body: ProcessesBody,
-  { filters }: PolicyNames,
+  names: PolicyNames,
 ): { body: ProcessesBody } | { faults: readonly Fault[] } {
   const faults: Fault[] = []
   const fault = (key: keyof ProcessesBody, message: string) => faults.push({ path: [key], message })
@@ -112,11 +113,7 @@ export function parseProcesses(
   )
     fault('act', 'select processes by filter, name, binary or owner: all of them is never meant')
   for (const [index, name] of [body.filter ?? []].flat().entries())
-    if (!filters.has(name))
-      faults.push({
-        path: Array.isArray(body.filter) ? ['filter', index] : ['filter'],
-        message: `unknown filter ${name}: there are ${[...filters.keys()].join(', ')}`,
-      })
+    faults.push(...unknownFilter(name, names, Array.isArray(body.filter) ? ['filter', index] : ['filter']))
   if (body.name !== undefined)
     try {
       regularExpression('name', body.name)
