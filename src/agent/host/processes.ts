@@ -1,6 +1,5 @@
 /** The processes of this host, as the promises select them (proc(5)). */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
-import { basename } from 'node:path'
 import type { ProcessFacts } from '../promises/processes/filter.ts'
 
 /** USER_HZ is 100 on every architecture lymph runs on. */
@@ -109,6 +108,3 @@ export function allProcesses(): ProcessFacts[] {
     .filter((facts) => facts !== undefined)
     .filter(({ binary, status }) => binary !== '' && status !== 'Z' && status !== 'X')
 }
-
-export const shortName = ({ pid, binary }: { pid: number; binary: string }): string =>
-  `${pid} ${binary || basename(binary)}`

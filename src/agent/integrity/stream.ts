@@ -1,7 +1,7 @@
 /** The entries of a tree as lines, in order, looked at by the threads while the walk goes on. */
 
 import type { BaselineCursor } from './baseline.ts'
-import { comparePaths, escapeBytes, unescapeBytes } from './entry.ts'
+import { comparePaths, unescapeBytes } from './entry.ts'
 import type { LookPool } from './pool.ts'
 import { type WalkRules, walk } from './walk.ts'
 import type { Looked } from './worker.ts'
@@ -66,6 +66,3 @@ function hintFor(path: string, cursor: BaselineCursor): string {
   }
   return ''
 }
-
-/** Whether a line is about this path; without taking it apart. */
-export const isOf = (line: string, path: string): boolean => line.startsWith(`${escapeBytes(path)}\t`)

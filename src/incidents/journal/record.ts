@@ -119,8 +119,6 @@ const kinds = {
   }),
 } as const
 
-export type EntryKind = keyof typeof kinds
-
 export const entrySchema = z.discriminatedUnion('kind', [
   kinds.started,
   kinds.incident,

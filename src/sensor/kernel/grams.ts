@@ -3,9 +3,6 @@ import { CHUNK_SLOTS } from './layout.ts'
 import type { SensorMaps } from './maps.ts'
 import { GRACE_MS } from './slots.ts'
 
-/** Slots of a profile: a power of two from 512 to 16,384, 2 to 64 KiB. */
-export const SLOTS_LIMIT = 32 * CHUNK_SLOTS
-
 interface Table {
   version: number
   chunk: number

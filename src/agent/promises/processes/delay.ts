@@ -5,9 +5,6 @@
 import type { Outcome } from '../interface.ts'
 import type { Hands } from '../world.ts'
 
-/** pH's unit where the settings have none: a jiffy at HZ=100. */
-export const DEFAULT_UNIT_MS = 10
-
 export async function delayBinary(
   binary: string,
   forMs: number,
