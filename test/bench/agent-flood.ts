@@ -7,7 +7,7 @@ import { execFile, spawn } from 'node:child_process'
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { ask, Cleanup, childrenOf, loopback, lymph, pause, until } from '../system/hosts.ts'
+import { actingConfig, ask, Cleanup, childrenOf, loopback, lymph, pause, until } from '../system/hosts.ts'
 
 const run = promisify(execFile)
 const seconds = Number(process.argv[3] ?? 60)
@@ -40,14 +40,7 @@ try {
   const config = join(folder, 'lymph.yaml')
   const program = join(folder, 'flooder')
   copyFileSync('/bin/sh', program)
-  const shipped = readFileSync(new URL('../../config/lymph.yaml', import.meta.url), 'utf8')
-  writeFileSync(
-    config,
-    shipped
-      .replace('enabled: false\n  dry_run: true', 'enabled: true\n  dry_run: false')
-      .replace('interval: 5m', 'interval: 10h'),
-    { mode: 0o644 },
-  )
+  writeFileSync(config, actingConfig(), { mode: 0o644 })
   const up = cleanup.live([
     ...['--state', state, '--config', config, 'up', '--host', 'alpha', '--listen', await loopback()],
   ])

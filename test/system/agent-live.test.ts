@@ -10,7 +10,18 @@ import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import type { RunReport } from '#agent'
 import { noKernel } from '../sensor/kernel/available.ts'
-import { alive, ask, Cleanup, childrenOf, type Live, loopback, lymph, processes, until } from './hosts.ts'
+import {
+  actingConfig,
+  alive,
+  ask,
+  Cleanup,
+  childrenOf,
+  type Live,
+  loopback,
+  lymph,
+  processes,
+  until,
+} from './hosts.ts'
 
 const run = promisify(execFile)
 const skip = (await noKernel()) ?? false
@@ -47,23 +58,10 @@ describe('the agent on a live host', { skip }, () => {
     writeFileSync(file, text, { mode: 0o644 })
     return file
   }
+  const runAgent = (file: string, ...flags: string[]) =>
+    lymph(['--state', state, '--config', config, '--json', 'agent', 'run', '--policy', file, ...flags])
   const agent = async (file: string, ...more: string[]): Promise<RunReport> => {
-    const { code, out, err } = await lymph([
-      ...[
-        '--state',
-        state,
-        '--config',
-        config,
-        '--json',
-        'agent',
-        'run',
-        '--act',
-        '--no-locks',
-        '--policy',
-        file,
-      ],
-      ...more,
-    ])
+    const { code, out, err } = await runAgent(file, '--act', '--no-locks', ...more)
     assert.ok(out.startsWith('{'), `exit ${code}: ${err}`)
     return JSON.parse(out) as RunReport
   }
@@ -91,13 +89,9 @@ describe('the agent on a live host', { skip }, () => {
 
   before(async () => {
     copyFileSync('/bin/sh', program)
-    const shipped = readFileSync(new URL('../../config/lymph.yaml', import.meta.url), 'utf8')
     writeFileSync(
       config,
-      shipped
-        .replace('enabled: false\n  dry_run: true', 'enabled: true\n  dry_run: false')
-        .replace('interval: 5m', 'interval: 10h')
-        .replace(/^environment:\n {2}enabled: true/m, 'environment:\n  enabled: false'),
+      actingConfig().replace(/^environment:\n {2}enabled: true/m, 'environment:\n  enabled: false'),
       { mode: 0o644 },
     )
     const text = readFileSync(config, 'utf8')
@@ -138,18 +132,7 @@ describe('the agent on a live host', { skip }, () => {
     const { pid } = await victim()
     const bystander = spawn('/bin/sleep', ['300'], { stdio: 'ignore' })
     cleanup.add(() => bystander.kill('SIGKILL'))
-    const told = await lymph([
-      '--state',
-      state,
-      '--config',
-      config,
-      '--json',
-      'agent',
-      'run',
-      '--dry-run',
-      '--policy',
-      file,
-    ])
+    const told = await runAgent(file, '--dry-run')
     assert.equal(stateOf(pid), 'S', `a dry run acts on nothing: ${told.out}`)
     assert.equal(existsSync(mark), false)
     const report = await agent(file)

@@ -248,3 +248,10 @@ export function programsOf(pid: number): number[] {
     }
   })
 }
+
+/** The shipped config of a host whose agent acts, and runs when it is told to. */
+export function actingConfig(): string {
+  return readFileSync(new URL('../../config/lymph.yaml', import.meta.url), 'utf8')
+    .replace('enabled: false\n  dry_run: true', 'enabled: true\n  dry_run: false')
+    .replace('interval: 5m', 'interval: 10h')
+}
