@@ -158,7 +158,7 @@ describe('what up cannot go on with', () => {
     assert.equal(up.code, 2)
     assert.equal(
       up.err,
-      `error: lymph up: cannot listen on ${address}: the port is taken by another program; stop that one, or give another with --listen\n`,
+      `error: lymph up: cannot listen on ${address}: the port is taken by another program; stop that one, or give another with lymph up --listen\n`,
     )
     assert.equal(up.out, '')
     taken.close()

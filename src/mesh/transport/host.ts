@@ -85,7 +85,7 @@ export async function startHost(host: Libp2p, listen: string[]): Promise<void> {
     if (/EADDRINUSE|already in use/.test(because(error)))
       throw new MeshError(
         'port-in-use',
-        `cannot listen on ${all}: the port is taken by another program; stop that one, or give another with --listen`,
+        `cannot listen on ${all}: the port is taken by another program; stop that one, or give another with lymph up --listen`,
         { cause: error },
       )
     if (/EACCES|EPERM/.test(because(error)))
