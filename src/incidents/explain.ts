@@ -91,10 +91,14 @@ function deedsOf(history: readonly JournalRecord[], { tolerance, profile }: Expl
       `nothing more is done: tolerated by ${tolerance.by} until ${new Date(tolerance.until).toISOString()}: ${tolerance.reason}`,
     )
   else if (deeds.length === 0) deeds.push('no policy did anything: none that ran names its class or program')
-  if (profile && profile.response === 'ignore' && !tolerance)
-    deeds.push(
-      'it was not delayed: the response of this binary is ignore (lymph profile delay BINARY changes it)',
+  if (profile && profile.response === 'ignore' && !tolerance) {
+    const wasDelayed = history.some(
+      (one) => one.kind === 'action' && one.verb === 'delay' && one.outcome === 'done',
     )
+    deeds.push(
+      `${wasDelayed ? 'it is not delayed now' : 'it was not delayed'}: the response of this binary is ignore (lymph profile delay BINARY changes it)`,
+    )
+  }
   return deeds
 }
 

@@ -91,3 +91,20 @@ test('an explanation names the nearest known pairs, and what was and was not don
   assert.match(done.deeds[1]!, /tolerated by ada until 1970-01-02T00:00:00.000Z: known/)
   assert.equal(done.deeds.length, 2)
 })
+
+test('what a policy delayed is not said to have gone undelayed once its lease is over', () => {
+  const of = incident({})
+  const hash = '0'.repeat(64)
+  const { deeds } = explainIncident(of, {
+    ...{ table: undefined, tolerance: undefined },
+    profile: { state: 'normal', calls: 1000, pairs: 3, quietCalls: 900, response: 'ignore' },
+    history: [
+      {
+        ...{ kind: 'action', run: 'r', promise: 'ladder.yaml:4', verb: 'delay', subject: of.binary },
+        ...{ outcome: 'done', why: '', incident: of.id, seq: 1, at: 0, prev: hash, hash },
+      },
+    ],
+  })
+  assert.match(deeds.join('\n'), /it is not delayed now: the response/)
+  assert.doesNotMatch(deeds.join('\n'), /it was not delayed/)
+})
