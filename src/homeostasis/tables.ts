@@ -1,6 +1,11 @@
 import { PairTable } from './pairs.ts'
-import type { Profile } from './profile.ts'
-import type { ProfileTables, TableRow } from './types.ts'
+import type { DataSet, ProfileTables, TableRow } from './types.ts'
+
+/** A profile's part that is saved and loaded: its tables with their counters. */
+export interface Learned extends Pick<ProfileTables, 'calls' | 'anomalies' | 'normal'> {
+  train: DataSet<PairTable>
+  test: DataSet<PairTable>
+}
 
 /** Rows for two tables: those calls that have a row in either. Bytes are copies, all of one width. */
 export function rowsOf(train: PairTable, test: PairTable): TableRow[] {
@@ -28,8 +33,8 @@ export function tableFrom(rows: readonly TableRow[], kind: 'train' | 'test'): Pa
   return table
 }
 
-export function tablesOf(profile: Profile): ProfileTables {
-  const counters = ({ sequences, trainCount, lastModCount }: Profile['train']) => ({
+export function tablesOf(profile: Learned): ProfileTables {
+  const counters = ({ sequences, trainCount, lastModCount }: DataSet<PairTable>) => ({
     sequences,
     trainCount,
     lastModCount,
@@ -45,7 +50,7 @@ export function tablesOf(profile: Profile): ProfileTables {
 }
 
 /** Puts saved tables and counters into a profile, in place of what it has. */
-export function takeTables(profile: Profile, tables: ProfileTables): void {
+export function takeTables(profile: Learned, tables: ProfileTables): void {
   profile.calls = tables.calls
   profile.train = { ...tables.train, table: tableFrom(tables.rows, 'train') }
   profile.test = { ...tables.test, table: tableFrom(tables.rows, 'test') }

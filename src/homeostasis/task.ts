@@ -1,11 +1,16 @@
 import { LocalityFrame } from './frame.ts'
 import { RING } from './pairs.ts'
-import type { Profile } from './profile.ts'
-import { EMPTY } from './types.ts'
+import { EMPTY, type Settings } from './types.ts'
+
+/** What a task needs to know of the profile it is compared with. */
+export interface TaskProfile {
+  readonly window: number
+  readonly settings: Pick<Settings, 'localityWindow'>
+}
 
 /** What pH keeps per task: its window, its locality frame, its count of calls. Made by `profile.begin()`. */
 export class Task {
-  profile: Profile
+  profile: TaskProfile
   /** Calls since the last exec. */
   calls = 0
   /** Anomalous calls since the last exec. */
@@ -19,7 +24,7 @@ export class Task {
   /** LFC is over the tolerize limit since an earlier call. */
   overLimit = false
 
-  constructor(profile: Profile) {
+  constructor(profile: TaskProfile) {
     this.profile = profile
     this.frame = new LocalityFrame(profile.settings.localityWindow)
   }
@@ -53,7 +58,7 @@ export class Task {
   }
 
   /** The task became another program: window and frame begin anew (pH_start_monitoring). */
-  exec(profile: Profile): void {
+  exec(profile: TaskProfile): void {
     this.profile = profile
     this.calls = 0
     this.anomalous = 0

@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { Offender } from '../../src/agent/promises/offenders.ts'
 import { report } from '../../src/agent/promises/report.ts'
-import type { Hands, Offender } from '../../src/agent/promises/world.ts'
+import type { Hands } from '../../src/agent/promises/world.ts'
 
 const offender = (pid: number, tolerated = false): Offender => ({
   ...{ pid, binary: '/usr/bin/x', seenAt: 0, lfc: 9, incident: `i${pid}`, tolerated },

@@ -1,26 +1,6 @@
 /** What a promise sees, and what it may touch: handed in by the run, so that a test can hand in another. */
+import type { Offenders } from './offenders.ts'
 import type { ProcessFacts, ProcessFilter } from './processes/filter.ts'
-
-/** A process that a detector found abnormal, as the daemon tells it: not trusted, checked against the host before use. */
-export interface Offender {
-  pid: number
-  /** Path of its executable. */
-  binary: string
-  /** ms since the epoch; a process that began later is another one with the same number. */
-  seenAt: number
-  /** Locality frame count; 0 where the detector has none (`ph_load`). */
-  lfc: number
-  /** The incident it belongs to; '' where there is none. */
-  incident: string
-  /** An operator tolerates it: nothing is done to it. */
-  tolerated: boolean
-}
-
-/** The detectors' lists, by the names of their filters. */
-export interface Offenders {
-  ph_sequence: readonly Offender[]
-  ph_load: readonly Offender[]
-}
 
 /** The daemon, over its socket; the agent itself has no network and no store. Rejects where it does not answer. */
 export interface DaemonPort {

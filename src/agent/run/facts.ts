@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { evaluateClasses, type HostFacts, hostClasses, timeClasses } from '#classes'
 import type { Policy } from '../policy/types.ts'
-import type { Offender, Offenders } from '../promises/world.ts'
+import type { Offender, Offenders } from '../promises/offenders.ts'
 
 const CLASSES_LIMIT = 4096
 const OFFENDERS_LIMIT = 10_000

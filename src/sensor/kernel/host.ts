@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { ProfileTables, SavedProfile, SensorEvent, SensorSettings } from '../interface.ts'
 import { peerProcess } from './native.ts'
 import type { KernelSensor } from './sensor.ts'
-import { Session } from './session.ts'
+import { Session, type SessionHost } from './session.ts'
 import { DEFAULT_SETTINGS } from './settings.ts'
 
 /** A daemon that was told what a profile's file is has had time to load what it had saved. */
@@ -21,7 +21,7 @@ export interface HostOptions {
   onFailure: (why: string) => void
 }
 
-export class Host {
+export class Host implements SessionHost {
   readonly sensor: KernelSensor
   readonly say: (line: string) => void
   readonly #options: HostOptions

@@ -10,8 +10,8 @@ import {
   REQUEST_LIMIT,
   unpackTables,
 } from '../frames.ts'
-import type { SavedProfile, SensorEvent } from '../interface.ts'
-import type { Host } from './host.ts'
+import type { ProfileTables, SavedProfile, SensorEvent, SensorSettings } from '../interface.ts'
+import type { KernelSensor } from './sensor.ts'
 import {
   executableFrom,
   fileFrom,
@@ -37,9 +37,18 @@ interface Answer {
   binary?: Buffer
 }
 
+/** What a connection asks of the sensor it belongs to. */
+export interface SessionHost {
+  say: (line: string) => void
+  readonly sensor: KernelSensor
+  /** The daemon says how to watch, and what it had saved. */
+  begin(settings: SensorSettings, saved: SavedProfile[], session: Session): Promise<void>
+  load(profile: number, tables: ProfileTables): Promise<void>
+}
+
 export class Session {
   readonly #socket: Socket
-  readonly #host: Host
+  readonly #host: SessionHost
   readonly #reader = new FrameReader(REQUEST_LIMIT)
   #saved: SavedProfile[] = []
   #queue: SensorEvent[] = []
@@ -49,7 +58,7 @@ export class Session {
   /** Events this daemon was too slow for. */
   dropped = 0
 
-  constructor(socket: Socket, host: Host) {
+  constructor(socket: Socket, host: SessionHost) {
     this.#socket = socket
     this.#host = host
     socket.on('data', (chunk) => this.#read(chunk))

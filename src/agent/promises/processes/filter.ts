@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { type ClassExpression, classesNamed, evaluateClasses, parseClassExpression } from '#classes'
 import { durationShape, milliseconds, one } from '../../policy/shapes.ts'
-import type { Offender, Offenders } from '../world.ts'
+import type { Offender, Offenders } from '../offenders.ts'
 
 /** What is known of one running process. */
 export interface ProcessFacts {

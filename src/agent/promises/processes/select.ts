@@ -1,6 +1,7 @@
 /** Which processes a promise is about, and which of them are spared, and why. */
 import { one } from '../../policy/shapes.ts'
-import type { Offender, World } from '../world.ts'
+import type { Offender } from '../offenders.ts'
+import type { World } from '../world.ts'
 import { globOf, offence, type ProcessFacts } from './filter.ts'
 import type { ProcessesBody } from './shape.ts'
 
