@@ -159,6 +159,7 @@ export class Host {
       excused: (binary) => tolerances.touches(binary),
       load: () => this.environment?.load() ?? [],
       applyResponse: (binary) => this.operator.respondAnew(binary),
+      shadow: store.records('shadow-delays'),
     })
     this.fleet = new FleetLink({
       host: this,
@@ -198,6 +199,7 @@ export class Host {
     messages.level = this.settings.logLevel
     await this.records.open(this.name, version)
     await this.incidents.restore()
+    await this.agent.restore()
     await this.fleet.restore()
     await this.mesh.open()
     if (sensor) {
@@ -319,6 +321,7 @@ export class Host {
     await this.fleet.stop()
     await this.mesh.close()
     await this.incidents.stop()
+    await this.agent.stop()
     await this.records.close()
     await this.#store.close()
   }

@@ -4,14 +4,15 @@
  */
 import type { ClassBoard } from '#classes'
 import type { Incident } from '#incidents'
+import type { Repository } from '#store'
 import type { LoadAnomaly } from '../environment/link.ts'
-import { DaemonError } from '../errors.ts'
+import { DaemonError, oneLine } from '../errors.ts'
 import type { MessageLevel, Messages } from '../messages.ts'
 import type { BinaryResponses } from '../profiles/responses.ts'
 import type { DaemonSettings } from '../settings.ts'
 import type { AgentConfig } from './config.ts'
 import { OffenderList } from './offenders.ts'
-import { ShadowDelays } from './shadow.ts'
+import { type SavedShadow, ShadowDelays } from './shadow.ts'
 import { Webhooks } from './webhooks.ts'
 
 export interface AgentPorts {
@@ -30,6 +31,8 @@ export interface AgentPorts {
   excused: (binary: string) => boolean
   load: () => LoadAnomaly[]
   applyResponse: (binary: string) => Promise<void>
+  /** What delays would have done in the last week, over restarts. */
+  shadow: Repository<string, SavedShadow>
 }
 
 interface DelayLease {
@@ -44,6 +47,9 @@ const LEASES_LIMIT = 256
 /** A run says every second that it lives. */
 const SILENCE_MS = 2500
 const LONGEST_LEASE_MS = 7 * 86_400_000
+/** What was counted since is lost with a daemon that is killed. */
+const SHADOW_EVERY_MS = 5000
+const shadowName = 'week'
 /** pH's unit where delays are off: a jiffy at HZ=100. */
 const DEFAULT_FACTOR = 1
 
@@ -57,10 +63,24 @@ export class AgentLink {
   #runs = 0
   /** When the semaphore's cause last came, ms since the epoch. */
   #raisedAt = 0
+  #shadowSavedAt = 0
+  #shadowFails = false
 
   constructor(ports: AgentPorts) {
     this.#ports = ports
     this.#webhooks = new Webhooks(ports.config.webhooks, (line) => ports.messages.say(1, line))
+  }
+
+  async restore(): Promise<void> {
+    const { shadow, now, messages } = this.#ports
+    const saved = await shadow.get(shadowName)
+    if (saved !== undefined && !this.#shadow.restore(saved, now()))
+      messages.say(1, 'what delays would have done is of another version, and is counted anew')
+  }
+
+  /** Everything that is counted is saved. */
+  async stop(): Promise<void> {
+    await this.#saveShadow()
   }
 
   /** An anomalous call. It is on the list, and its semaphore stands; that is all. */
@@ -187,6 +207,22 @@ export class AgentLink {
       if (untilMs <= now) void this.#endLease(binary, 'its time is over')
       else if (run !== undefined && now - heardAt > SILENCE_MS)
         void this.#endLease(binary, `agent run ${run} died before it was through`)
+    if (now - this.#shadowSavedAt >= SHADOW_EVERY_MS) void this.#saveShadow()
+  }
+
+  async #saveShadow(): Promise<void> {
+    if (!this.#shadow.changed) return
+    const { shadow, now, messages } = this.#ports
+    this.#shadowSavedAt = now()
+    try {
+      await shadow.put(shadowName, this.#shadow.save())
+      this.#shadowFails = false
+    } catch (error) {
+      this.#shadow.changed = true
+      if (!this.#shadowFails)
+        messages.say(1, `what delays would have done is not saved: ${oneLine(error)}; tried again`)
+      this.#shadowFails = true
+    }
   }
 
   async #endLease(binary: string, why: string): Promise<void> {

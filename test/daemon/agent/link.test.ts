@@ -4,10 +4,10 @@ import { describe, it } from 'node:test'
 import { ClassBoard } from '#classes'
 import { type Incident, unjudged } from '#incidents'
 import type { AgentConfig } from '../../../src/daemon/agent/config.ts'
-import { AgentLink } from '../../../src/daemon/agent/link.ts'
+import { AgentLink, type AgentPorts } from '../../../src/daemon/agent/link.ts'
 import { OFFENDERS_LIMIT, OffenderList } from '../../../src/daemon/agent/offenders.ts'
 import { nextRun, splayOf } from '../../../src/daemon/agent/schedule.ts'
-import { ShadowDelays } from '../../../src/daemon/agent/shadow.ts'
+import { PROCESSES_LIMIT, type SavedShadow, ShadowDelays } from '../../../src/daemon/agent/shadow.ts'
 import { BinaryResponses } from '../../../src/daemon/profiles/responses.ts'
 import { initialSettings } from '../../../src/daemon/settings.ts'
 
@@ -29,7 +29,7 @@ const incident = (id: string, binary = '/usr/bin/x'): Incident => ({
   ...unjudged(),
 })
 
-function world() {
+function world(kept: { shadow?: SavedShadow } = {}) {
   const it = {
     now: 1_000_000,
     tolerated: [] as string[],
@@ -62,6 +62,11 @@ function world() {
     excused: () => false,
     load: () => [],
     applyResponse: async (binary) => void it.applied.push(binary),
+    shadow: {
+      ...(saved as never as AgentPorts['shadow']),
+      get: async () => kept.shadow,
+      put: async (_name, value) => void Object.assign(kept, { shadow: structuredClone(value) }),
+    },
   })
   const holds = () => classes.holds('ph_sequence_anomaly', it.now)
   const facts = () =>
@@ -152,6 +157,53 @@ describe('the agent link', () => {
     shadow.saw(2, '/x', 30, 10, 600_000, 1020)
     assert.deepEqual(shadow.total(2000), { processes: 2, ms: 20 + 80 + 600_000 })
     assert.deepEqual(shadow.total(2000 + 8 * 86_400_000), { processes: 0, ms: 0 })
+  })
+
+  it('what delays would have done outlasts the daemon, but for the last seconds, and goes after a week', async () => {
+    const kept: { shadow?: SavedShadow } = {}
+    const told = (link: AgentLink) => link.status().wouldHaveDelayed
+    const first = world(kept)
+    await first.link.restore()
+    first.link.observe({ pid: 10, lfc: 3 }, incident('aaaaaaaa'))
+    first.it.now += 5000
+    first.link.keepHouse()
+    // Of the next five seconds a daemon that is killed tells nothing; one that is stopped does.
+    first.it.now += 1000
+    first.link.observe({ pid: 11, lfc: 1 }, incident('aaaaaaaa'))
+    first.link.keepHouse()
+    const killed = world(structuredClone(kept))
+    await killed.link.restore()
+    assert.deepEqual(told(killed.link), { processes: 1, ms: 80 })
+    await first.link.stop()
+    const stopped = world(kept)
+    await stopped.link.restore()
+    assert.deepEqual(told(stopped.link), { processes: 2, ms: 100 })
+    // The same process is none more, and what it would still have been held for is not counted twice.
+    stopped.it.now = first.it.now + 10
+    stopped.link.observe({ pid: 11, lfc: 1 }, incident('aaaaaaaa'))
+    assert.deepEqual(told(stopped.link), { processes: 2, ms: 100 })
+    stopped.it.now += 1000
+    stopped.link.observe({ pid: 11, lfc: 1 }, incident('aaaaaaaa'))
+    assert.deepEqual(told(stopped.link), { processes: 2, ms: 120 })
+    const late = world(kept)
+    late.it.now += 7 * 86_400_000 + 3_600_000
+    await late.link.restore()
+    assert.deepEqual(told(late.link), { processes: 0, ms: 0 })
+    await world({ shadow: { hours: 'no' } as never }).link.restore()
+  })
+
+  it('what delays would have done: bounded, and no process is forgotten in the count', () => {
+    const shadow = new ShadowDelays()
+    const hour = 3_600_000
+    const many = PROCESSES_LIMIT + 1000
+    for (let pid = 1; pid <= many; pid++) shadow.saw(pid, '/x', 0, 1, 1000, pid)
+    assert.deepEqual(shadow.total(many), { processes: many, ms: many })
+    for (let at = 1; at < 400; at++) shadow.saw(at, '/y', 0, 1, 1000, at * hour)
+    const saved = shadow.save()
+    assert.equal(saved.hours.length, 168)
+    assert.ok(saved.processes.length <= PROCESSES_LIMIT)
+    assert.ok(JSON.stringify(saved).length < 200_000)
+    assert.deepEqual(shadow.total(399 * hour), { processes: 168, ms: 168 })
   })
 })
 
