@@ -7,6 +7,7 @@ import { AgentError, PolicyError } from './errors.ts'
 import { neverList } from './host/never.ts'
 import { allProcesses } from './host/processes.ts'
 import { leasesFolder } from './leases/file.ts'
+import { LeaseKeeper } from './leases/keeper.ts'
 import { RunLeases } from './leases/port.ts'
 import { readPolicy } from './policy/read.ts'
 import type { Policy } from './policy/types.ts'
@@ -128,6 +129,10 @@ export async function agentRun(
   if (mode !== 'tell') ledger.checkRoom()
   const lock = mode === 'tell' ? undefined : await RunLock.take(folder, now)
   if (lock && 'held' in lock) return lock
+  // Where nobody keeps leases, what a run left that was killed is ended by the next.
+  if (lock)
+    for (const { what, why } of new LeaseKeeper(leasesFolder(folder)).sweep(now()))
+      say(`${what}: ended: ${why}`)
   const word = (body: object) =>
     daemon?.post('/agent/run', { id, ...body }).catch((error: Error) => say(error.message))
   const alive = setInterval(() => void word({ state: 'alive' }), ALIVE_MS)

@@ -3,11 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import {
+  agentFolder,
   collectEvidence,
   evidenceTools,
+  leasesFolder,
   listEvidence,
   type Manifest,
   neverList,
+  RunLeases,
   readManifest,
   verifyEvidence,
 } from '#agent'
@@ -87,6 +90,7 @@ async function collect(context: Context, pid: number, options: CollectOptions): 
     limits: { timeMs: parseDuration(options.for), bytes: options.size },
     ...{ now: Date.now, random: () => randomBytes(2).toString('hex'), signal: stop.signal },
     never: (process) => never.why(process),
+    leases: new RunLeases(leasesFolder(agentFolder(context.state))),
   })
   const { sha256 } = readManifest(folderOf(context), manifest.id)
   const cut = manifest.tools.some((one) => one.cut !== '')

@@ -171,6 +171,7 @@ async function run(random: World) {
       take: () => assert.fail('nothing acts here'),
       held: () => undefined,
       giveBack: () => {},
+      program: () => () => () => {},
     },
     signal: new AbortController().signal,
     dryRun,

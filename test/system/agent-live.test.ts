@@ -239,9 +239,9 @@ describe('the agent on a live host', { skip }, () => {
       await sleeper()
       let before = Date.now()
       if (part === 'agent') {
+        const command = await sleeper()
         process.kill(await agentPid(), 'SIGKILL')
-        // What it had started is a session of its own.
-        process.kill(await sleeper(), 'SIGKILL')
+        await until('its command is gone', () => !alive(command) || undefined, leaseSeconds)
       } else {
         // The run ends first: what it took then lasts by itself.
         process.kill(await sleeper(), 'SIGKILL')

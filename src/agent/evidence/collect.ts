@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { AgentError } from '../errors.ts'
+import type { LeasePort } from '../promises/world.ts'
 import { bytesBelow, listEvidence, type Manifest, manifestName } from './manifest.ts'
 import { freeBytes, runTool, type ToolLimits } from './run-tool.ts'
 import { type EvidenceTool, evidenceTools, installed } from './tools.ts'
@@ -49,6 +50,8 @@ export interface EvidenceRequest {
   signal?: AbortSignal
   /** Why this process is left alone; undefined: it may be looked at. */
   never?: (process: { pid: number; binary: string; name: string }) => string | undefined
+  /** Whoever ends the tools when this process dies. */
+  leases?: Pick<LeasePort, 'program'>
   /** Others than the installed ones, for tests. */
   known?: readonly EvidenceTool[]
 }
@@ -152,29 +155,32 @@ export async function collectEvidence(request: EvidenceRequest): Promise<Manifes
   mkdirSync(draft, { mode: 0o700 })
   const alive = () => statOf(pid)?.startTicks === seen.startTicks
   try {
-    // All at once: what they tell of is happening now.
-    const done = await Promise.all(
+    // All at once: what they tell of is happening now. Where one cannot go on, none does.
+    const failed = new AbortController()
+    const ended = await Promise.allSettled(
       ready.map(async ({ tool, program }) => {
         const own = join(draft, tool.name)
         mkdirSync(own, { mode: 0o700 })
         const argv = tool.argv({ pid, bytes: limits.bytes, folder: own })
         const toolVersion = await versionOf(program, tool)
+        const looksAt = tool.process && seen.state !== 'T' ? { pid, startTicks: +seen.startTicks } : undefined
         const ran = await runTool({
-          tool,
-          program,
-          toolVersion,
-          argv,
-          folder: own,
-          limits,
-          now,
-          signal,
-          alive,
+          ...{ tool, program, toolVersion, argv, folder: own, limits, now, alive },
+          signal: AbortSignal.any([signal, failed.signal]),
+          lease: request.leases?.program(`${tool.name} of ${pid}`, limits.timeMs, looksAt),
+        }).catch((error) => {
+          failed.abort()
+          throw error
         })
         // The folder was another one then.
         const files = ran.files.map((file) => ({ ...file, name: `${tool.name}/${file.name}` }))
         return { ...ran, argv: argv.map((word) => word.replace(own, tool.name)), files }
       }),
     )
+    const done = ended.map((one) => {
+      if (one.status === 'rejected') throw one.reason
+      return one.value
+    })
     const manifest: Manifest = {
       version: 1,
       ...{ id, incident, began, ended: now(), tools: done, missing },

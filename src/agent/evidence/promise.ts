@@ -62,6 +62,7 @@ export const forensics: PromiseType<ForensicsBody, ForensicsStep> = {
         limits: { timeMs: milliseconds(body.for), bytes: body.size },
         random: () => randomBytes(2).toString('hex'),
         signal: hands.signal,
+        leases: hands.leases,
         never: (process) => hands.never.why(process),
       })
       const cuts = manifest.tools

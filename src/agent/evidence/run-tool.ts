@@ -1,7 +1,7 @@
 /** Runs one tool with limits on time, size and disk. What it says is written here, so that no more than allowed is. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readdirSync, statfsSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { killGroup, type ProgramLease, spawnMortal } from '../host/mortal.ts'
 import { bytesBelow, type Manifest, sha256Of } from './manifest.ts'
 import type { EvidenceTool } from './tools.ts'
 
@@ -25,6 +25,8 @@ export interface ToolRun {
   signal: AbortSignal
   /** Whether the process it looks at is still there. */
   alive: () => boolean
+  /** Whoever ends it when this process dies. */
+  lease?: ProgramLease | undefined
 }
 
 const lookEveryMs = 100
@@ -38,15 +40,6 @@ export const freeBytes = (folder: string): number => {
   return bavail * bsize
 }
 
-function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
-  if (pid === undefined) return
-  try {
-    process.kill(-pid, signal)
-  } catch {
-    // All of it has ended.
-  }
-}
-
 /** @throws the error of a disk that is full: nothing half is kept then */
 export async function runTool(run: ToolRun): Promise<Manifest['tools'][number]> {
   const { tool, program, argv, folder, limits, now, signal, alive } = run
@@ -54,12 +47,15 @@ export async function runTool(run: ToolRun): Promise<Manifest['tools'][number]> 
   const streams = tool.output !== 'files'
   const command = streams ? [program, ...argv] : [prlimit, `--fsize=${limits.bytes}`, '--', program, ...argv]
   const file = streams ? openSync(join(folder, tool.file), 'wx', 0o600) : undefined
-  const child = spawn(command[0] as string, command.slice(1), {
-    cwd: folder,
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  })
+  const child = spawnMortal(
+    command,
+    {
+      cwd: folder,
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+    run.lease,
+  )
   let written = 0
   let cut = ''
   let ended = ''
@@ -69,8 +65,8 @@ export async function runTool(run: ToolRun): Promise<Manifest['tools'][number]> 
     if (ended !== '') return
     ended = why
     if (isCut) cut = why
-    signalGroup(child, 'SIGINT')
-    setTimeout(() => signalGroup(child, 'SIGKILL'), graceMs).unref()
+    killGroup(child.pid, 'SIGINT')
+    setTimeout(() => killGroup(child.pid, 'SIGKILL'), graceMs).unref()
   }
   const keep = (chunk: Buffer) => {
     if (file === undefined || full) return
@@ -87,7 +83,7 @@ export async function runTool(run: ToolRun): Promise<Manifest['tools'][number]> 
     if (chunk.length > room) end(`more than ${limits.bytes} bytes came`, true)
   }
   for (const name of ['stdout', 'stderr'] as const)
-    child[name].on('data', (chunk: Buffer) => {
+    child[name]?.on('data', (chunk: Buffer) => {
       if (name === tool.output) keep(chunk)
       else if (said.length < errorBytes) said += chunk.toString('utf8')
     })
@@ -107,7 +103,7 @@ export async function runTool(run: ToolRun): Promise<Manifest['tools'][number]> 
   clearTimeout(timer)
   clearInterval(look)
   signal.removeEventListener('abort', abort)
-  signalGroup(child, 'SIGKILL')
+  killGroup(child.pid, 'SIGKILL')
   if (file !== undefined) closeSync(file)
   if (full) throw full
   // Nobody ended it, and it did not end well by itself.

@@ -23,6 +23,14 @@ export function* lineOf(pid: number): Generator<number> {
   }
 }
 
+/** Its session, its start and its state; nothing when there is no such process. */
+export function sessionOf(pid: number): { session?: number; startTicks?: number; status?: string } {
+  const fields = statFields(pid)
+  return fields
+    ? { session: Number(fields[3]), startTicks: Number(fields[19]), status: fields[0] as string }
+    : {}
+}
+
 /** T or t: stopped; undefined when there is no such process. */
 export function statusOf(pid: number): string | undefined {
   return statFields(pid)?.[0]

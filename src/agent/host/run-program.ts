@@ -1,5 +1,6 @@
 /** Runs a program of root's policy: an argument list, no shell, a bare environment, limits on time and output. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { killGroup, type ProgramLease, spawnMortal } from './mortal.ts'
 
 export interface ProgramOptions {
   argv: readonly string[]
@@ -12,6 +13,8 @@ export interface ProgramOptions {
   gid?: number
   cwd?: string
   env?: Readonly<Record<string, string>>
+  /** Whoever ends it when this process dies. */
+  lease?: ProgramLease | undefined
 }
 
 export interface ProgramEnd {
@@ -28,16 +31,22 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 export async function runProgram(options: ProgramOptions): Promise<ProgramEnd> {
   const { argv, timeoutMs, outputBytes, signal, input, uid, gid, cwd = '/', env } = options
-  const [program = '', ...rest] = argv
-  const child = spawn(program, rest, {
-    cwd,
-    env: { PATH, LANG: 'C.UTF-8', ...env },
-    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    // A group of its own, so that what it started ends with it.
-    detached: true,
-    ...(uid === undefined ? {} : { uid }),
-    ...(gid === undefined ? {} : { gid }),
-  })
+  let child: ChildProcess
+  try {
+    child = spawnMortal(
+      argv,
+      {
+        cwd,
+        env: { PATH, LANG: 'C.UTF-8', ...env },
+        stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+        ...(uid === undefined ? {} : { uid }),
+        ...(gid === undefined ? {} : { gid }),
+      },
+      options.lease,
+    )
+  } catch (error) {
+    return { code: null, how: `cannot be started: ${(error as Error).message}`, output: '', cut: false }
+  }
   const chunks: Buffer[] = []
   let size = 0
   let cut = false
@@ -73,15 +82,6 @@ export async function runProgram(options: ProgramOptions): Promise<ProgramEnd> {
   child.stdout?.destroy()
   child.stderr?.destroy()
   return { code: late ? null : code, how: late || how, output: Buffer.concat(chunks).toString('utf8'), cut }
-}
-
-function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
-  if (pid === undefined) return
-  try {
-    process.kill(-pid, signal)
-  } catch {
-    // All of it has ended.
-  }
 }
 
 /** Starts what is to go on after the run: no pipe to it, a session of its own. */

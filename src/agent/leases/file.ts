@@ -6,8 +6,9 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { z } from 'zod'
 import { ungroup } from '../host/cgroup.ts'
+import { endSession } from '../host/mortal.ts'
 import { signalProcess } from '../host/pidfd.ts'
-import { startTicksOf } from '../host/processes.ts'
+import { startTicksOf, statusOf } from '../host/processes.ts'
 import type { Undone } from '../promises/world.ts'
 
 const process_ = { pid: z.int().min(4), startTicks: z.int().min(0) }
@@ -26,6 +27,12 @@ const shape = z.strictObject({
     z.strictObject({ kind: z.literal('ungroup'), group, back }),
     z.strictObject({ kind: z.literal('renice'), ...process_, nice: z.int().min(-20).max(19) }),
     z.strictObject({ kind: z.literal('release-exec'), ...process_ }),
+    z.strictObject({
+      kind: z.literal('end'),
+      ...process_,
+      lastMs: z.number().min(0),
+      looksAt: z.strictObject(process_).optional(),
+    }),
   ]),
 })
 
@@ -36,11 +43,12 @@ export const LEASES_LIMIT = 256
 
 export const leasesFolder = (agentFolder: string): string => join(agentFolder, 'leases')
 
-export function writeLease(folder: string, lease: KeptLease): void {
+export function writeLease(folder: string, lease: KeptLease): KeptLease {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const file = join(folder, `${lease.id}.json`)
   writeFileSync(`${file}.new`, JSON.stringify(lease), { mode: 0o600 })
   renameSync(`${file}.new`, file)
+  return lease
 }
 
 export function removeLease(folder: string, id: string): void {
@@ -92,6 +100,11 @@ export function takeBack(undo: Undone, setPriority: (pid: number, nice: number) 
       return
     case 'release-exec':
       // The gate reads the folder: what is no longer there is let through.
+      return
+    case 'end':
+      endSession(undo, undo.lastMs)
+      // A tracer that is killed may leave it so.
+      if (undo.looksAt && statusOf(undo.looksAt.pid) === 'T') signalProcess(undo.looksAt, 'SIGCONT')
       return
   }
 }

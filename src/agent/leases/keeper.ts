@@ -25,9 +25,12 @@ export class LeaseKeeper {
     )
   }
 
-  /** Everything, whatever is left of it. */
+  /** Everything, whatever is left of it. A program that a living run waits for is that run's: nobody is held by it. */
   returnAll(): Returned[] {
-    return this.#return(() => 'all')
+    return this.#return((lease) => {
+      if (lease.undo.kind !== 'end') return 'all'
+      return isOrphan(lease) ? 'its run died' : undefined
+    })
   }
 
   #return(why: (lease: KeptLease) => Returned['why'] | undefined): Returned[] {

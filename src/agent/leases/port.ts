@@ -3,9 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { join } from 'node:path'
+import type { ProgramLease } from '../host/mortal.ts'
 import { startTicksOf } from '../host/processes.ts'
 import type { LeasePort, Undone } from '../promises/world.ts'
 import { type KeptLease, LEASES_LIMIT, readLeases, removeLease, takeBack, writeLease } from './file.ts'
+
+/** A run ends its programs by itself, this long before the keeper would. */
+const PROGRAM_GRACE_MS = 10_000
 
 export const keeperFile = (folder: string): string => join(folder, 'keeper')
 
@@ -39,17 +43,22 @@ export class RunLeases implements LeasePort {
       throw new Error(
         `${LEASES_LIMIT} leases stand already, which is the most: wait, or take some back with lymph agent undo`,
       )
-    const id = randomBytes(4).toString('hex')
-    const lease: KeptLease = {
-      id,
-      what: what.slice(0, 4096),
-      until: untilMs,
-      run: { pid: process.pid, startTicks: startTicksOf(process.pid) ?? 0, over: false },
-      undo: undo as KeptLease['undo'],
-    }
+    const lease = leaseOf(undo, untilMs, what)
     writeLease(this.#folder, lease)
-    this.#taken.set(id, lease)
-    return id
+    this.#taken.set(lease.id, lease)
+    return lease.id
+  }
+
+  program(what: string, lastMs: number, looksAt?: { pid: number; startTicks: number }): ProgramLease {
+    return ({ pid }) => {
+      const startTicks = startTicksOf(pid)
+      // It has ended already.
+      if (startTicks === undefined) return () => {}
+      const allMs = lastMs + PROGRAM_GRACE_MS
+      const undo: Undone = { kind: 'end', pid, startTicks, lastMs: allMs, ...(looksAt ? { looksAt } : {}) }
+      const { id } = writeLease(this.#folder, leaseOf(undo, Date.now() + allMs, `program ${pid}: ${what}`))
+      return () => removeLease(this.#folder, id)
+    }
   }
 
   held({ pid, startTicks }: { pid: number; startTicks: number }, kind: Undone['kind']): number | undefined {
@@ -75,6 +84,14 @@ export class RunLeases implements LeasePort {
     this.#taken.clear()
   }
 }
+
+const leaseOf = (undo: Undone, until: number, what: string): KeptLease => ({
+  id: randomBytes(4).toString('hex'),
+  what: what.slice(0, 4096),
+  until,
+  run: { pid: process.pid, startTicks: startTicksOf(process.pid) ?? 0, over: false },
+  undo: undo as KeptLease['undo'],
+})
 
 /** Ends one before its time. False: it does not stand any more. */
 export function endLease(folder: string, id: string): boolean {

@@ -98,6 +98,7 @@ export const commands: PromiseType<CommandsBody, CommandStep> = {
       timeoutMs: milliseconds(body.timeout),
       outputBytes: body.output,
       signal: hands.signal,
+      lease: hands.leases.program(target, milliseconds(body.timeout)),
       cwd: body.cwd,
       env: body.env,
       ...(user ?? {}),

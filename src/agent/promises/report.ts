@@ -34,6 +34,8 @@ interface ReportStep extends Step {
 
 const logger = ['/usr/bin/logger', '/bin/logger'].find(existsSync)
 const NAMED = 20
+/** How long logger(1) or a mail command may take. */
+const PROGRAM_MS = 30_000
 
 export const report: PromiseType<ReportBody, ReportStep> = {
   name: 'report',
@@ -77,9 +79,10 @@ export const report: PromiseType<ReportBody, ReportStep> = {
     if (!argv) return failed('logger(1) is not installed')
     const { code, how, output } = await runProgram({
       argv,
-      timeoutMs: 30_000,
+      timeoutMs: PROGRAM_MS,
       outputBytes: 4096,
       signal: hands.signal,
+      lease: hands.leases.program(argv.join(' '), PROGRAM_MS),
       ...(body.to === 'mail' ? { input: `${text}\n` } : {}),
     })
     return code === 0 ? sent : failed(how || `exit code ${code} ${output.trim().slice(0, 200)}`)

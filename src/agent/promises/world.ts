@@ -1,4 +1,5 @@
 /** What a promise sees, and what it may touch: handed in by the run, so that a test can hand in another. */
+import type { ProgramLease } from '../host/mortal.ts'
 import type { Offenders } from './offenders.ts'
 import type { ProcessFacts, ProcessFilter } from './processes/filter.ts'
 
@@ -42,6 +43,13 @@ export interface LeasePort {
   held(process: { pid: number; startTicks: number }, kind: Undone['kind']): number | undefined
   /** It could not be done, or only in part: what was done of it is taken back at once. */
   giveBack(id: string): void
+  /**
+   * A program that has just been started: ended with all of its session when this run dies, or its time is over. Where
+   * nobody keeps leases the next run does it.
+   * @param what it is, for a person
+   * @throws Error where the disk does not take it
+   */
+  program(what: string, lastMs: number, looksAt?: { pid: number; startTicks: number }): ProgramLease
 }
 
 /** What the keeper knows how to take back, without any promise's help. */
@@ -55,6 +63,14 @@ export type Undone =
     }
   | { kind: 'renice'; pid: number; startTicks: number; nice: number }
   | { kind: 'release-exec'; pid: number; startTicks: number }
+  /** A program of a run's, with all of its session; `looksAt`: a process that it may have stopped. */
+  | {
+      kind: 'end'
+      pid: number
+      startTicks: number
+      lastMs: number
+      looksAt?: { pid: number; startTicks: number } | undefined
+    }
 
 export interface Hands extends World {
   /** Id of the run. */
