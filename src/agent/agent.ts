@@ -219,6 +219,8 @@ export async function undoAct(options: AgentOptions, id: string): Promise<string
     daemon,
     classes: new Set(),
     offenders: { ph_sequence: [], ph_load: [] },
+    ended: [],
+    delays: undefined,
     never: neverList({ list: options.never, own: [] }),
     filters: new Map(),
     processes: allProcesses,

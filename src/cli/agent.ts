@@ -99,8 +99,10 @@ async function run(flags: RunFlags, command: Command): Promise<void> {
   if (json) printJson(report)
   else if (!flags.scheduled) printRun(report)
   else
-    for (const { name, state, why, steps } of report.promises) {
-      for (const { id, line } of steps) print(plain(`${name} ${id}: ${line}`))
+    for (const { name, state, why, steps, ended } of report.promises) {
+      for (const { id, line, outlook = [] } of steps)
+        print(plain(`${name} ${id}: ${line}`), ...outlook.map((one) => plain(`${name} ${id}:   ${one}`)))
+      for (const line of ended) print(plain(`${name}: ended: ${line}`))
       if (state === 'not_kept' && why) print(plain(`${name}: not kept: ${why}`))
     }
   if (report.degraded) process.exitCode = exitCodes.degraded

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Offender } from '../../src/agent/promises/offenders.ts'
+import { builtInFilters, type ProcessFacts } from '../../src/agent/promises/processes/filter.ts'
+import { processes } from '../../src/agent/promises/processes/index.ts'
 import { report } from '../../src/agent/promises/report.ts'
 import type { Hands } from '../../src/agent/promises/world.ts'
 
@@ -14,7 +16,13 @@ const offender = (pid: number, tolerated = false): Offender => ({
 function hands(daemon?: Hands['daemon']): Hands {
   return {
     ...({ daemon, classes: new Set(['ph_sequence_anomaly', 'linux']) } as unknown as Hands),
-    offenders: { ph_sequence: [offender(7), offender(8, true)], ph_load: [] },
+    offenders: { ph_sequence: [offender(7), offender(8, true), offender(9)], ph_load: [] },
+    ended: [
+      { ...offender(10), endedAt: 1000 },
+      { ...offender(11, true), endedAt: 2000 },
+    ],
+    processes: () => [{ pid: 7, binary: '/usr/bin/x', startedAt: 0 } as ProcessFacts],
+    leases: { program: () => () => () => {} } as unknown as Hands['leases'],
     signal: new AbortController().signal,
   }
 }
@@ -26,7 +34,7 @@ async function told(body: Record<string, unknown>, world: Hands) {
   return report.act(steps[0]!, checked, world)
 }
 
-const text = 'ph_sequence_anomaly: /usr/bin/x (7)'
+const text = 'ph_sequence_anomaly: /usr/bin/x (7), /usr/bin/x (10, ended), /usr/bin/x (9, ended)'
 
 test('mail: the program gets the text on standard input, without who is tolerated', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'lymph-report-'))
@@ -74,4 +82,28 @@ test('journal and webhook go through the daemon; without one they are not kept',
     result: 'not_kept',
     line: `report to webhook: the config does not allow it: ${text}`,
   })
+})
+
+test('who has ended is named with the binary, the number, when and why; nothing is done for it', async () => {
+  const { line } = await told({ to: 'mail', argv: ['/usr/bin/true'], text: '$(this.ended)' }, hands())
+  const seen = 'LFC 9, seen last 1970-01-01T00:00:00.000Z'
+  assert.equal(
+    line,
+    `reported to mail: /usr/bin/x (10) ended 1970-01-01T00:00:01.000Z: ${seen}, incident i10, /usr/bin/x (9) has ended or runs another program: ${seen}, incident i9`,
+  )
+  const body = processes.shape.parse({ filter: 'ph_sequence', act: 'kill' })
+  const never: Hands['never'] = { why: () => undefined }
+  const filters = new Map(builtInFilters.map((filter) => [filter.name, filter]))
+  const world = { ...hands(), now: () => 5000, never, filters }
+  const plan = await processes.plan(body, world)
+  assert.deepEqual(
+    plan.steps.map(({ target }) => target),
+    ['7 /usr/bin/x'],
+  )
+  assert.equal(plan.ended?.length, 2)
+  const none = await processes.plan(body, { ...world, processes: () => [] })
+  assert.deepEqual([none.steps.length, none.ended?.length, none.why], [0, 3, 'whoever was meant has ended'])
+  // What names its processes otherwise has nothing to do with the detectors.
+  const other = await processes.plan(processes.shape.parse({ name: '^x$', act: 'kill' }), world)
+  assert.deepEqual(other.ended, [])
 })

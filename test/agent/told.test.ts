@@ -17,6 +17,7 @@ test('a run becomes records of the journal: one for each step and incident, and 
     promises: [
       {
         ...{ name: 'p', type: 'processes', place: 'default.yaml:3', state: 'dry', why: '' },
+        ended: [],
         spared: ['/bin/y (18): incident c is tolerated', 'sshd (1): it is on the list'],
         steps: [step, { ...step, act: 'check', incidents: [], result: 'not_kept', line: 'x'.repeat(9000) }],
       },

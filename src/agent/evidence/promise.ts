@@ -41,7 +41,7 @@ export const forensics: PromiseType<ForensicsBody, ForensicsStep> = {
   },
 
   async plan(body, world) {
-    const { selected, spared } = select({ filter: body.filter }, world)
+    const { selected, spared, ended } = select({ filter: body.filter }, world)
     const steps = selected.slice(0, body.most).map(({ process: { pid, binary }, offence }) => ({
       act: 'collect',
       target: `${pid} ${binary}`,
@@ -51,7 +51,12 @@ export const forensics: PromiseType<ForensicsBody, ForensicsStep> = {
     const others = selected
       .slice(body.most)
       .map(({ process: { pid, binary } }) => `${binary} (${pid}): ${body.most} a run is the most`)
-    return { steps, spared: [...spared, ...others], why: steps.length > 0 ? '' : 'no process is selected' }
+    return {
+      steps,
+      ended,
+      spared: [...spared, ...others],
+      why: steps.length > 0 ? '' : 'no process is selected',
+    }
   },
 
   async act({ detail: { pid, seenAt, incident }, target }, body, hands): Promise<Outcome> {

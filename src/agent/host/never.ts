@@ -12,6 +12,9 @@ const always =
   /^(init|systemd|systemd-.*|sshd|sshd-.*|dropbear|agetty|login|elogind|dbus-daemon|dbus-broker(-launch)?)$/
 const systemFolders = /^\/(usr\/(local\/)?)?(s?bin|lib|lib64|libexec)\//
 
+/** Of root's list, in a sentence. */
+const NAMED = 20
+
 export interface NeverOptions {
   /** Full paths, or file names: the config's `never_delay` and `agent.never`. */
   list: readonly string[]
@@ -21,7 +24,13 @@ export interface NeverOptions {
 
 export function neverList({ list, own }: NeverOptions): NeverList {
   const paths = new Set(list)
+  const listed = [...new Set(list)]
+  const more = listed.length > NAMED ? ` and ${listed.length - NAMED} more` : ''
   return {
+    told: [
+      'init, login, session and SSH daemons, lymph and what it started',
+      ...(listed.length > 0 ? [`and of root's list ${listed.slice(0, NAMED).join(', ')}${more}`] : []),
+    ].join(', '),
     why({ pid, binary }) {
       if (pid <= 3) return 'it is the system itself'
       if (paths.has(binary) || paths.has(basename(binary)))

@@ -66,7 +66,8 @@ function up(climb: Climb, times: LadderTimes, now: number): LadderStep {
   }
 }
 
-function durationOf(rung: Rung, times: LadderTimes): number {
+/** ms; 0 for a step that has no end. */
+export function durationOf(rung: Rung, times: LadderTimes): number {
   if (rung === 'observe') return times.observeMs
   if (rung === 'delay') return times.delayMs
   return rung === 'freeze' ? times.freezeMs : 0

@@ -68,11 +68,12 @@ export const commands: PromiseType<CommandsBody, CommandStep> = {
         spared: [],
         why: '',
       }
-    const { selected, spared } = select({ filter: body.each }, world)
+    const { selected, spared, ended } = select({ filter: body.each }, world)
     if (selected.length > body.most)
       return {
         steps: [],
         spared,
+        ended,
         why: `it would be run for ${selected.length} processes, and at most ${body.most} is allowed: raise most if so many are meant`,
         refused: true,
       }
@@ -86,7 +87,7 @@ export const commands: PromiseType<CommandsBody, CommandStep> = {
         detail: { argv, pid, binary },
       }
     })
-    return { steps, spared, why: steps.length > 0 ? '' : 'no process matches' }
+    return { steps, spared, ended, why: steps.length > 0 ? '' : 'no process matches' }
   },
 
   async act({ target, detail }, body, hands) {

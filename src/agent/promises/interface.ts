@@ -14,6 +14,8 @@ export interface Step {
   target: string
   /** The incidents it answers, where there are any: a tolerated one is refused before every step. */
   incidents?: readonly string[]
+  /** What would come after it, a line each: for a dry run. */
+  outlook?: readonly string[]
   /** What the type needs to act on it; not for printing. */
   detail?: unknown
 }
@@ -22,6 +24,8 @@ export interface Plan<S extends Step = Step> {
   steps: readonly S[]
   /** What is left alone, and why: `sshd (812): it is on the list of what is never acted on`. */
   spared: readonly string[]
+  /** Offenders that were meant and have ended, named: `/usr/bin/x (812) ended ...: LFC 9, ...`. Nothing is done for them. */
+  ended?: readonly string[]
   /** Nothing to do, in a sentence; '' where there are steps. */
   why: string
   /** There would be something to do, and it is refused (`why` says so): the promise is not kept. */

@@ -6,7 +6,10 @@ import { existsSync } from 'node:fs'
 import { z } from 'zod'
 import { runProgram } from '../host/run-program.ts'
 import { argvShape } from '../policy/shapes.ts'
+import { endedOffenders, endedText } from './ended.ts'
 import type { Fault, Outcome, PromiseType, Step } from './interface.ts'
+import type { Offender } from './offenders.ts'
+import { detectorNames } from './processes/filter.ts'
 import type { World } from './world.ts'
 
 const shape = z.strictObject({
@@ -14,7 +17,7 @@ const shape = z.strictObject({
     .string()
     .min(1)
     .max(8192)
-    .meta({ description: 'with $(this.offenders), $(this.classes), $(this.incidents)' }),
+    .meta({ description: 'with $(this.offenders), $(this.ended), $(this.classes), $(this.incidents)' }),
   to: z.enum(['journal', 'syslog', 'webhook', 'mail']).default('journal'),
   url: z
     .url({ protocol: /^https?$/ })
@@ -91,7 +94,9 @@ export const report: PromiseType<ReportBody, ReportStep> = {
 
 function filled(text: string, world: World): string {
   const { ph_sequence, ph_load } = world.offenders
-  const live = [...ph_sequence, ...ph_load].filter(({ tolerated }) => !tolerated)
+  const over = endedOffenders(detectorNames, world)
+  const gone = new Set<Offender>(over)
+  const live = [...ph_sequence, ...ph_load].filter((one) => !one.tolerated && !gone.has(one))
   const some = (all: readonly string[]) => {
     const names = [...new Set(all)]
     return names.length === 0
@@ -99,8 +104,14 @@ function filled(text: string, world: World): string {
       : `${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ` and ${names.length - NAMED} more` : ''}`
   }
   const values: Record<string, () => string> = {
-    'this.offenders': () => some(live.map(({ binary, pid }) => `${binary} (${pid})`)),
-    'this.incidents': () => some(live.map(({ incident }) => incident).filter((id) => id !== '')),
+    'this.offenders': () =>
+      some([
+        ...live.map(({ binary, pid }) => `${binary} (${pid})`),
+        ...over.map(({ binary, pid }) => `${binary} (${pid}, ended)`),
+      ]),
+    'this.ended': () => some(over.map(endedText)),
+    'this.incidents': () =>
+      some([...live, ...over].map(({ incident }) => incident).filter((id) => id !== '')),
     'this.classes': () =>
       some([...world.classes].filter((name) => /^(ph_|mesh_)|_anomalous$|_dev[23]$/.test(name))),
   }

@@ -3,6 +3,14 @@ import type { ProgramLease } from '../host/mortal.ts'
 import type { Offenders } from './offenders.ts'
 import type { ProcessFacts, ProcessFilter } from './processes/filter.ts'
 
+/** pH's delay as the host's settings have it. */
+export interface DelayFigures {
+  /** A call waits 2^LFC times this, in ms; where delays are off, what they would begin with. */
+  unitMs: number
+  /** No call waits longer, in ms. */
+  limitMs: number
+}
+
 /** The daemon, over its socket; the agent itself has no network and no store. Rejects where it does not answer. */
 export interface DaemonPort {
   get<T>(path: string, query?: Record<string, string>): Promise<T>
@@ -13,6 +21,8 @@ export interface DaemonPort {
 export interface NeverList {
   /** Why this process is left alone; undefined: it may be acted on. */
   why(process: { pid: number; binary: string; name: string }): string | undefined
+  /** All of it, in a sentence. */
+  readonly told?: string
 }
 
 export interface World {
@@ -25,6 +35,10 @@ export interface World {
   /** Classes that hold in this run, those that earlier promises of it set included. */
   readonly classes: ReadonlySet<string>
   readonly offenders: Offenders
+  /** Of those that ph_sequence found, who has ended since: to be named, and nothing else. */
+  readonly ended: readonly (Offender & { endedAt: number })[]
+  /** Undefined: no daemon tells. */
+  readonly delays: DelayFigures | undefined
   readonly never: NeverList
   /** Filters of the policy, the detectors' own among them. */
   readonly filters: ReadonlyMap<string, ProcessFilter>

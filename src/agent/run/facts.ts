@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { evaluateClasses, type HostFacts, hostClasses, timeClasses } from '#classes'
 import type { Policy } from '../policy/types.ts'
 import type { Offender, Offenders } from '../promises/offenders.ts'
+import type { DelayFigures } from '../promises/world.ts'
 
 const CLASSES_LIMIT = 4096
 const OFFENDERS_LIMIT = 10_000
@@ -27,6 +28,12 @@ export const factsShape = z.object({
     ph_sequence: z.array(offender).max(OFFENDERS_LIMIT),
     ph_load: z.array(offender).max(OFFENDERS_LIMIT),
   }),
+  /** Offenders of ph_sequence that have ended: short processes are gone before any run. */
+  ended: z
+    .array(offender.extend({ endedAt: z.number() }))
+    .max(OFFENDERS_LIMIT)
+    .default([]),
+  delays: z.object({ unitMs: z.number().min(0), limitMs: z.number().min(0) }).optional(),
 })
 
 export type Facts = z.infer<typeof factsShape>
@@ -36,6 +43,7 @@ export const noFacts = (now: number): Facts => ({
   at: now,
   classes: [],
   offenders: { ph_sequence: [], ph_load: [] },
+  ended: [],
 })
 
 export interface Sight {
@@ -45,6 +53,8 @@ export interface Sight {
   /** Of those, the ones that stand until a run has dealt with them. */
   semaphores: Set<string>
   offenders: Offenders
+  ended: Facts['ended']
+  delays: DelayFigures | undefined
   tolerated: Set<string>
 }
 
@@ -54,13 +64,14 @@ export interface Sight {
  */
 export function sightOf(facts: Facts, host: HostFacts, now: number, zone: string): Sight {
   const { ph_sequence, ph_load } = facts.offenders
+  const { ended } = facts
   const tolerated = new Set(
-    [...ph_sequence, ...ph_load].filter((one) => one.tolerated).map(({ incident }) => incident),
+    [...ph_sequence, ...ph_load, ...ended].filter((one) => one.tolerated).map(({ incident }) => incident),
   )
   const excused = (list: readonly Offender[]) => list.length > 0 && list.every((one) => one.tolerated)
   const told = facts.classes.filter(
     ({ name }) =>
-      !(name === 'ph_sequence_anomaly' && excused(ph_sequence)) &&
+      !(name === 'ph_sequence_anomaly' && excused([...ph_sequence, ...ended])) &&
       !(name === 'ph_load_anomaly' && excused(ph_load)),
   )
   return {
@@ -68,6 +79,8 @@ export function sightOf(facts: Facts, host: HostFacts, now: number, zone: string
     classes: new Set([...hostClasses(host), ...timeClasses(now, zone), ...told.map(({ name }) => name)]),
     semaphores: new Set(told.filter(({ until }) => until === 0).map(({ name }) => name)),
     offenders: facts.offenders,
+    ended,
+    delays: facts.delays,
     tolerated,
   }
 }

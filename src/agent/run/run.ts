@@ -9,7 +9,7 @@ import type { Ledger } from './ledger.ts'
 import type { PromiseLocks } from './locks.ts'
 import { semaphoresOf } from './semaphores.ts'
 
-export interface RunPorts extends Omit<World, 'classes' | 'offenders' | 'filters'> {
+export interface RunPorts extends Omit<World, 'classes' | 'offenders' | 'ended' | 'delays' | 'filters'> {
   /** Eight hex digits. */
   id: string
   sight: Sight
@@ -34,6 +34,8 @@ export interface StepReport {
   incidents: readonly string[]
   result: Outcome['result'] | 'dry'
   line: string
+  /** Of a dry run: what would come after it. */
+  outlook?: readonly string[]
 }
 
 export interface PromiseReport {
@@ -44,6 +46,8 @@ export interface PromiseReport {
   state: 'skipped' | 'idle' | 'dry' | 'kept' | 'repaired' | 'not_kept'
   why: string
   spared: string[]
+  /** Offenders that have ended, named. */
+  ended: string[]
   steps: StepReport[]
 }
 
@@ -107,6 +111,7 @@ async function runPromise(promise: PolicyPromise, run: Run): Promise<PromiseRepo
     state: 'skipped',
     why: '',
     spared: [],
+    ended: [],
     steps: [],
   }
   const not = whyNot(promise.guard, (one) => classes.has(one))
@@ -124,6 +129,8 @@ async function runPromise(promise: PolicyPromise, run: Run): Promise<PromiseRepo
     processes: ports.processes,
     classes,
     offenders: ports.sight.offenders,
+    ended: ports.sight.ended,
+    delays: ports.sight.delays,
     filters: policy.filters,
   }
   let plan: Plan
@@ -134,6 +141,7 @@ async function runPromise(promise: PolicyPromise, run: Run): Promise<PromiseRepo
   }
   const { steps, spared } = withoutTolerated(plan, ports.sight.tolerated)
   report.spared = spared
+  report.ended = [...(plan.ended ?? [])]
   if (plan.refused) return { ...report, state: 'not_kept', why: plan.why }
   if (steps.length === 0) {
     if (!ports.dryRun) ports.locks.ran(key, ports.now())
@@ -165,7 +173,7 @@ async function runStep(
   signal: AbortSignal,
 ): Promise<StepReport> {
   const id = newId()
-  const { act, target, incidents = [] } = step
+  const { act, target, incidents = [], outlook } = step
   ports.ledger.add({
     id,
     at: ports.now(),
@@ -179,7 +187,10 @@ async function runStep(
     result: ports.dryRun ? 'dry' : 'begun',
     line: ports.dryRun ? `would ${act} ${target}` : '',
   })
-  if (ports.dryRun) return { id, act, target, incidents, result: 'dry', line: `would ${act} ${target}` }
+  if (ports.dryRun) {
+    const line = `would ${act} ${target}`
+    return { id, act, target, incidents, result: 'dry', line, ...(outlook ? { outlook } : {}) }
+  }
   const hands: Hands = {
     ...world,
     run,

@@ -33,8 +33,13 @@ const colours = { not_kept: 'red', repaired: 'yellow', dry: 'yellow' } as const
 export function printRun(report: RunReport): void {
   for (const promise of report.promises) {
     print(plain(headOf(promise)))
-    for (const { id, line } of promise.steps) print(plain(`    ${report.dryRun ? '' : `${id}  `}${line}`))
+    for (const { id, line, outlook = [] } of promise.steps)
+      print(
+        plain(`    ${report.dryRun ? '' : `${id}  `}${line}`),
+        ...outlook.map((one) => plain(`        ${one}`)),
+      )
     for (const line of promise.spared) print(plain(`    left alone: ${line}`))
+    for (const line of promise.ended) print(plain(`    ended: ${line}`))
   }
   if (report.promises.length === 0) print('the policy has no promise that runs')
   if (report.expedited.length > 0) print(`dealt with: ${report.expedited.join(', ')}`)

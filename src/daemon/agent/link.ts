@@ -101,14 +101,16 @@ export class AgentLink {
   }
 
   ended(pid: number): void {
-    this.#offenders.ended(pid)
+    this.#offenders.ended(pid, this.#ports.now())
   }
 
   facts(): unknown {
-    const { classes, now, tolerated, excused, load } = this.#ports
+    const { classes, now, tolerated, excused, load, settings } = this.#ports
     const at = now()
     const offenders = this.#offenders.all()
-    const named = new Set(offenders.map(({ incident }) => incident))
+    const ended = this.#offenders.over()
+    const named = new Set([...offenders, ...ended].map(({ incident }) => incident))
+    const { delayFactor, jiffyMs, delayLimit } = settings()
     const tolerable = new Set(
       this.#ports
         .incidents()
@@ -132,6 +134,8 @@ export class AgentLink {
           })),
         ),
       },
+      ended: ended.map((one) => ({ ...one, tolerated: tolerable.has(one.incident) })),
+      delays: { unitMs: (delayFactor || DEFAULT_FACTOR) * jiffyMs, limitMs: delayLimit * 1000 },
     }
   }
 
@@ -256,6 +260,8 @@ export class AgentLink {
       lastRun: this.#lastRun ?? null,
       offenders: this.#offenders.all().length,
       offendersDropped: this.#offenders.dropped,
+      ended: this.#offenders.over().length,
+      endedDropped: this.#offenders.endedDropped,
       delayed: [...this.#leases].map(([binary, { untilMs }]) => ({ binary, until: untilMs })),
       wouldHaveDelayed: this.#shadow.total(this.#ports.now()),
       webhooks: { sent: this.#webhooks.sent, failed: this.#webhooks.failed },

@@ -12,11 +12,21 @@ export interface SequenceOffender {
 
 /** Processes on the list at most; the one that was quiet longest makes room. */
 export const OFFENDERS_LIMIT = 4096
+/** Of those that have ended, the newest are named. */
+export const ENDED_LIMIT = 256
+
+export interface EndedOffender extends SequenceOffender {
+  /** ms since the epoch. */
+  endedAt: number
+}
 
 export class OffenderList {
   /** By pid; the newest is last. */
   readonly #list = new Map<number, SequenceOffender>()
+  #ended: EndedOffender[] = []
   dropped = 0
+  /** Of those that had ended. */
+  endedDropped = 0
 
   saw(offender: SequenceOffender): void {
     const { pid, binary } = offender
@@ -37,13 +47,26 @@ export class OffenderList {
     this.dropped++
   }
 
-  ended(pid: number): void {
+  /** Nothing can be done to it any more; a run names it. */
+  ended(pid: number, endedAt: number): void {
+    const offender = this.#list.get(pid)
+    if (!offender) return
     this.#list.delete(pid)
+    this.#ended.push({ ...offender, endedAt })
+    if (this.#ended.length <= ENDED_LIMIT) return
+    this.#ended.shift()
+    this.endedDropped++
   }
 
   /** A run has dealt with everything up to then. */
   dealt(upTo: number): void {
     for (const [pid, { seenAt }] of this.#list) if (seenAt <= upTo) this.#list.delete(pid)
+    this.#ended = this.#ended.filter(({ seenAt }) => seenAt > upTo)
+  }
+
+  /** Who has ended since a run dealt with the list, oldest first. */
+  over(): EndedOffender[] {
+    return this.#ended
   }
 
   all(): SequenceOffender[] {

@@ -5,7 +5,7 @@ import { ClassBoard } from '#classes'
 import { type Incident, unjudged } from '#incidents'
 import type { AgentConfig } from '../../../src/daemon/agent/config.ts'
 import { AgentLink, type AgentPorts } from '../../../src/daemon/agent/link.ts'
-import { OFFENDERS_LIMIT, OffenderList } from '../../../src/daemon/agent/offenders.ts'
+import { ENDED_LIMIT, OFFENDERS_LIMIT, OffenderList } from '../../../src/daemon/agent/offenders.ts'
 import { nextRun, splayOf } from '../../../src/daemon/agent/schedule.ts'
 import { PROCESSES_LIMIT, type SavedShadow, ShadowDelays } from '../../../src/daemon/agent/shadow.ts'
 import { BinaryResponses } from '../../../src/daemon/profiles/responses.ts'
@@ -109,6 +109,35 @@ describe('the agent link', () => {
     other.link.observe({ pid: 10, lfc: 3 }, incident('aaaaaaaa'))
     assert.equal(other.holds(), false)
     assert.equal(holds(), true)
+  })
+
+  it('who has ended is told apart, until a run has dealt with it; the newest are kept', async () => {
+    const { it: at, link } = world()
+    const ended = () =>
+      (link.facts() as { ended: { pid: number; endedAt: number; seenAt: number; tolerated: boolean }[] })
+        .ended
+    link.observe({ pid: 10, lfc: 3 }, incident('aaaaaaaa'))
+    at.now += 40
+    link.ended(10)
+    link.ended(12)
+    assert.deepEqual(ended(), [
+      {
+        ...{ pid: 10, binary: '/usr/bin/x', seenAt: at.now - 40, endedAt: at.now },
+        ...{ lfc: 3, incident: 'aaaaaaaa', tolerated: false },
+      },
+    ])
+    at.tolerated = ['aaaaaaaa']
+    assert.equal(ended()[0]?.tolerated, true)
+    await link.run({ id: '00000001', state: 'over', dealt: ['ph_sequence_anomaly'], upTo: at.now })
+    assert.deepEqual(ended(), [])
+    at.tolerated = []
+    for (let pid = 1; pid <= ENDED_LIMIT + 7; pid++) {
+      link.observe({ pid, lfc: 1 }, incident('aaaaaaaa'))
+      link.ended(pid)
+    }
+    assert.equal(ended().length, ENDED_LIMIT)
+    assert.equal(ended()[0]?.pid, 8)
+    assert.equal(link.status().endedDropped, 7)
   })
 
   it('a delay for a time ends by itself, and with a run that is not heard of', async () => {

@@ -11,6 +11,7 @@ import type { Outcome, PromiseType, Step, Undo } from '../interface.ts'
 import type { Hands, World } from '../world.ts'
 import { delayBinary } from './delay.ts'
 import { freezeProcess, type Held, limit, renice, stop } from './hold.ts'
+import { ladderOutlook } from './outlook.ts'
 import { countRestart, restartsOf } from './restarts.ts'
 import { type Selected, select } from './select.ts'
 import { type ProcessAct, type ProcessesBody, parseProcesses, processesShape } from './shape.ts'
@@ -28,16 +29,17 @@ export const processes: PromiseType<ProcessesBody, ProcessStep> = {
   parse: parseProcesses,
 
   async plan(body, world) {
-    const { selected, spared } = select(body, world)
+    const { selected, spared, ended } = select(body, world)
     if (selected.length > body.most)
       return {
         steps: [],
         spared,
+        ended,
         why: `${selected.length} processes match, and at most ${body.most} are acted on at once: none is touched; raise most if so many are meant`,
         refused: true,
       }
     const steps = stepsOf(body, selected, world)
-    return { steps, spared, why: steps.length > 0 ? '' : emptyWhy(body, selected, spared) }
+    return { steps, spared, ended, why: steps.length > 0 ? '' : emptyWhy(body, selected, spared, ended) }
   },
 
   async act(step, body, hands) {
@@ -112,16 +114,26 @@ function climbSteps(body: ProcessesBody, selected: readonly Selected[], world: W
     forgetMs: milliseconds(forget),
   }
   const climbs = readClimbs(world.folder)
-  return byBinary(selected, world).flatMap(([binary, of]): ProcessStep[] => {
+  const binaries = byBinary(selected, world)
+  return binaries.flatMap(([binary, of], at): ProcessStep[] => {
     const seenAt = Math.max(...of.map(({ offence }) => offence?.seenAt ?? 0))
-    const { climb, act } = nextStep(climbs.get(binary), seenAt, times, world.now())
+    const before = climbs.get(binary)
+    const { climb, act } = nextStep(before, seenAt, times, world.now())
+    const lfc = Math.max(...of.map(({ offence }) => offence?.lfc ?? 0))
+    const pids = of.map(({ process: { pid } }) => pid)
+    const unitMs = body.unit === undefined ? undefined : milliseconds(body.unit)
+    const outlook = ladderOutlook({ before, seenAt, times, lfc, pids, unitMs }, world)
+    if (at === binaries.length - 1 && world.never.told)
+      outlook.push(`never touched, whatever a policy says: ${world.never.told}`)
     const incidents = incidentsOf(of)
     if (act === undefined || act === 'delay')
-      return [{ act: act ?? 'observe', target: binary, incidents, detail: { binary, climb } }]
-    return of.map((one) => ({
+      return [{ act: act ?? 'observe', target: binary, incidents, outlook, detail: { binary, climb } }]
+    return of.map((one, index) => ({
       act,
       target: targetOf(one),
       incidents,
+      // The same for all of them: told once.
+      ...(index === of.length - 1 ? { outlook } : {}),
       detail: { held: heldOf(one), binary, climb },
     }))
   })
@@ -194,9 +206,15 @@ async function restart(argv: readonly string[], most: number, hands: Hands): Pro
     : { result: 'not_kept', line: `${what}: cannot be started: ${started.error}` }
 }
 
-function emptyWhy(body: ProcessesBody, selected: readonly Selected[], spared: readonly string[]): string {
+function emptyWhy(
+  body: ProcessesBody,
+  selected: readonly Selected[],
+  spared: readonly string[],
+  ended: readonly string[],
+): string {
   if (body.act === 'restart' && selected.length > 0) return `it runs: ${selected.length} processes match`
-  return spared.length > 0 ? 'all that match are left alone' : 'no process matches'
+  if (spared.length > 0) return 'all that match are left alone'
+  return ended.length > 0 ? 'whoever was meant has ended' : 'no process matches'
 }
 
 const heldOf = ({ process: { pid, startTicks, binary } }: Selected): Held => ({ pid, startTicks, binary })

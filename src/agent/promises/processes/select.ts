@@ -1,5 +1,6 @@
 /** Which processes a promise is about, and which of them are spared, and why. */
 import { one } from '../../policy/shapes.ts'
+import { endedOffenders, endedText } from '../ended.ts'
 import type { Offender } from '../offenders.ts'
 import type { World } from '../world.ts'
 import { globOf, offence, type ProcessFacts } from './filter.ts'
@@ -11,10 +12,16 @@ export interface Selected {
   offence: Offender | undefined
 }
 
+/** Ended offenders named by a promise. */
+const NAMED = 50
+
+const named = (all: readonly string[]): string[] =>
+  all.length <= NAMED ? [...all] : [...all.slice(-NAMED), `and ${all.length - NAMED} before them`]
+
 export function select(
   body: Pick<ProcessesBody, 'filter' | 'name' | 'binary' | 'owner'>,
   world: World,
-): { selected: Selected[]; spared: string[] } {
+): { selected: Selected[]; spared: string[]; ended: string[] } {
   const now = world.now()
   const wanted = one(body.filter ?? []).map((name) => world.filters.get(name as string))
   const name = body.name === undefined ? undefined : new RegExp(body.name, 'u')
@@ -34,5 +41,9 @@ export function select(
     if (why === undefined) selected.push({ process, offence: found })
     else spared.push(`${binary} (${pid}): ${why}`)
   }
-  return { selected, spared }
+  const detectors = wanted.flatMap((filter) => filter?.detectors ?? [])
+  const ended = endedOffenders(detectors, world)
+    .filter(({ binary }) => !binaries || binaries.some((pattern) => pattern.test(binary)))
+    .map(endedText)
+  return { selected, spared, ended: named(ended) }
 }
