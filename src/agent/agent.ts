@@ -220,6 +220,7 @@ export async function undoAct(options: AgentOptions, id: string): Promise<string
     classes: new Set(),
     offenders: { ph_sequence: [], ph_load: [] },
     ended: [],
+    excused: new Map(),
     delays: undefined,
     never: neverList({ list: options.never, own: [] }),
     filters: new Map(),

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { contextOf, print, printJson } from './context.ts'
 import { CommandError } from './errors.ts'
-import { compact, plain, shortHash } from './format.ts'
+import { compact, moment, plain, shortHash } from './format.ts'
 import { actCommands } from './profile/act.ts'
 import { lookCommands } from './profile/look.ts'
 import { moveCommands } from './profile/move.ts'
@@ -32,7 +32,14 @@ export function profileCommand(): Command {
       const context = contextOf(command)
       const line = choose((await profilesOf(context)).profiles, binary, options)
       if (context.json) printJson(line)
-      else print(facts(Object.entries(line).map(([name, value]) => [labels[name] ?? name, shown(value)])))
+      else
+        print(
+          facts(
+            Object.entries(line)
+              .filter(([name, value]) => name !== 'toleratedUntil' || value !== 0)
+              .map(([name, value]) => [labels[name] ?? name, shown(value, name)]),
+          ),
+        )
     })
   for (const command of [...lookCommands(), ...actCommands(), ...moveCommands()]) profile.addCommand(command)
   return profile
@@ -69,15 +76,17 @@ const columns: Column<ProfileLine>[] = [
     right: true,
     style: (p) => (p.anomalies > 0 ? 'yellow' : undefined),
   },
-  { head: 'RESPONSE', cell: (p) => p.response },
+  { head: 'RESPONSE', cell: (p) => (p.toleratedUntil ? 'tolerated' : p.response) },
   { head: 'WINDOW', cell: (p) => p.window, right: true },
   { head: 'ABI', cell: (p) => p.abi },
   { head: 'SHA-256', cell: (p) => shortHash(p.sha256) },
   { head: 'BINARY', cell: (p) => p.binary, shrink: true },
 ]
 
-const labels: Record<string, string> = { sinceChange: 'calls since change' }
+const labels: Record<string, string> = { sinceChange: 'calls since change', toleratedUntil: 'tolerated' }
 
-function shown(value: unknown): string {
+function shown(value: unknown, name: string): string {
+  if (name === 'toleratedUntil')
+    return `something of it, until ${moment(Number(value))}: until then none of its processes is delayed, whatever the response`
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value)
 }

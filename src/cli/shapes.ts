@@ -44,6 +44,8 @@ export interface ProfileLine {
   sinceChange: number
   anomalies: number
   response: 'ignore' | 'delay'
+  /** Something of it is tolerated until then, ms since the epoch, and none of it is delayed; 0: nothing is. */
+  toleratedUntil?: number
   [more: string]: unknown
 }
 

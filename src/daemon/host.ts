@@ -156,7 +156,7 @@ export class Host {
       host: () => this.meshName,
       incidents: () => this.incidents.book.list(),
       tolerated: (incident) => tolerances.tolerated(incident) !== undefined,
-      excused: (binary) => tolerances.touches(binary),
+      excused: () => tolerances.touched(),
       load: () => this.environment?.load() ?? [],
       applyResponse: (binary) => this.operator.respondAnew(binary),
       shadow: store.records('shadow-delays'),

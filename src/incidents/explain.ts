@@ -32,6 +32,8 @@ export interface ExplainedProfile {
   /** Calls since the last new pair: how quiet it is. */
   quietCalls: number
   response: string
+  /** Something of this program is tolerated until then, ms since the epoch, and nothing of it is delayed; 0: nothing is. */
+  toleratedUntil: number
 }
 
 export interface Explanation {
@@ -91,14 +93,16 @@ function deedsOf(history: readonly JournalRecord[], { tolerance, profile }: Expl
       `nothing more is done: tolerated by ${tolerance.by} until ${new Date(tolerance.until).toISOString()}: ${tolerance.reason}`,
     )
   else if (deeds.length === 0) deeds.push('no policy did anything: none that ran names its class or program')
-  if (profile && profile.response === 'ignore' && !tolerance) {
-    const wasDelayed = history.some(
-      (one) => one.kind === 'action' && one.verb === 'delay' && one.outcome === 'done',
-    )
+  const wasDelayed = history.some(
+    (one) => one.kind === 'action' && one.verb === 'delay' && one.outcome === 'done',
+  )
+  const not = wasDelayed ? 'it is not delayed now' : 'it was not delayed'
+  if (profile && profile.toleratedUntil > 0 && !tolerance)
     deeds.push(
-      `${wasDelayed ? 'it is not delayed now' : 'it was not delayed'}: the response of this binary is ignore (lymph profile delay BINARY changes it)`,
+      `${not}: something else of this program is tolerated until ${new Date(profile.toleratedUntil).toISOString()}, and the kernel, which delays, cannot tell what`,
     )
-  }
+  else if (profile && profile.response === 'ignore' && !tolerance)
+    deeds.push(`${not}: the response of this binary is ignore (lymph profile delay BINARY changes it)`)
   return deeds
 }
 

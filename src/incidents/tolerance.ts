@@ -157,11 +157,19 @@ export class Tolerances {
   /**
    * Whether anything of this binary is excused now: who cannot see the evidence (the kernel, before each call) holds back
    * altogether.
+   * @returns until when, ms since the epoch; 0: nothing is
    */
-  touches(binary: string, now: number): boolean {
+  touches(binary: string, now: number): number {
+    let last = 0
     for (const { created, until } of this.#byBinary.get(binary)?.values() ?? [])
-      if (now >= created && now < until) return true
-    return false
+      if (now >= created && now < until) last = Math.max(last, until)
+    return last
+  }
+
+  /** Programs of which anything is excused now, and until when. */
+  touched(now: number): Map<string, number> {
+    const binaries = [...this.#byBinary.keys()].map((binary) => [binary, this.touches(binary, now)] as const)
+    return new Map(binaries.filter(([, until]) => until > 0))
   }
 
   /** Takes out those whose time is over. */

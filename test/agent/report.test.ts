@@ -21,6 +21,7 @@ function hands(daemon?: Hands['daemon']): Hands {
       { ...offender(10), endedAt: 1000 },
       { ...offender(11, true), endedAt: 2000 },
     ],
+    excused: new Map(),
     processes: () => [{ pid: 7, binary: '/usr/bin/x', startedAt: 0 } as ProcessFacts],
     leases: { program: () => () => () => {} } as unknown as Hands['leases'],
     signal: new AbortController().signal,
@@ -106,4 +107,48 @@ test('who has ended is named with the binary, the number, when and why; nothing 
   // What names its processes otherwise has nothing to do with the detectors.
   const other = await processes.plan(processes.shape.parse({ name: '^x$', act: 'kill' }), world)
   assert.deepEqual(other.ended, [])
+})
+
+test('a program that something is tolerated of is not delayed: the plan says so, and the rehearsal of a ladder', async () => {
+  const never: Hands['never'] = { why: () => undefined, told: 'init' }
+  const until = Date.UTC(2026, 11, 1)
+  const world = {
+    ...hands(),
+    ...{
+      now: () => 5000,
+      never,
+      folder: '/nowhere',
+      filters: new Map(),
+      delays: { unitMs: 10, limitMs: 10_000 },
+    },
+  }
+  const delay = processes.shape.parse({ binary: '/usr/bin/x', act: 'delay', for: '1m' })
+  // One of its processes is tolerated, which keeps it from all; here none is.
+  world.offenders = { ph_sequence: [offender(7)], ph_load: [] }
+  assert.equal((await processes.plan(delay, world)).steps.length, 1)
+  const excused = { ...world, excused: new Map([['/usr/bin/x', until]]) }
+  const plan = await processes.plan(delay, excused)
+  assert.deepEqual(plan.steps, [])
+  assert.match(
+    plan.spared[0] ?? '',
+    /^\/usr\/bin\/x: not delayed: something of it is tolerated until 2026-12-01T/,
+  )
+  const climb = processes.shape.parse({
+    binary: '/usr/bin/x',
+    act: 'ladder',
+    ladder: { observe: '5m', upto: 'kill' },
+  })
+  const outlook = async (of: typeof world) => (await processes.plan(climb, of)).steps[0]?.outlook ?? []
+  assert.deepEqual(await outlook(world), [
+    'now: observe for 5 min: nothing is done',
+    'from 1970-01-01T00:05:05.000Z: delay for 10 min: each call of its abnormal processes waits 2^LFC x 10 ms, at most 10 s a call (LFC 10 and up): 5.12 s at LFC 9',
+    'from 1970-01-01T00:15:05.000Z: freeze process 7 for 10 min, then let go',
+    'from 1970-01-01T00:25:05.000Z: kill process 7: that cannot be taken back',
+    'each by the first run from its time on, and only after new anomalies; quiet for 60 min: it starts anew',
+    'never touched, whatever a policy says: init',
+  ])
+  assert.match(
+    (await outlook(excused))[1] ?? '',
+    /: delay for 10 min: .* not delayed: something of it is tolerated/,
+  )
 })

@@ -64,7 +64,14 @@ test('an explanation names the nearest known pairs, and what was and was not don
       { current: 42, previous: 41, distance: 1 },
     ],
   })
-  const profile = { state: 'normal', calls: 1000, pairs: 3, quietCalls: 900, response: 'ignore' }
+  const profile = {
+    state: 'normal',
+    calls: 1000,
+    pairs: 3,
+    quietCalls: 900,
+    response: 'ignore',
+    toleratedUntil: 0,
+  }
   const told = explainIncident(of, { table, profile, tolerance: undefined, history: [] })
   assert.deepEqual(told.pairs, [
     {
@@ -78,6 +85,12 @@ test('an explanation names the nearest known pairs, and what was and was not don
   ])
   assert.match(told.deeds.join('\n'), /no policy did anything.*\n.*it was not delayed/)
   const hash = '0'.repeat(64)
+  const partly = { ...profile, response: 'delay', toleratedUntil: Date.UTC(2026, 11, 1) }
+  const { deeds } = explainIncident(of, { table, profile: partly, tolerance: undefined, history: [] })
+  assert.match(
+    deeds.at(-1) ?? '',
+    /not delayed: something else of this program is tolerated until 2026-12-01T/,
+  )
   const done = explainIncident(of, {
     ...{ table: undefined, profile: undefined, tolerance: toleranceFor(of, request, 't1', 1) },
     history: [
@@ -97,7 +110,14 @@ test('what a policy delayed is not said to have gone undelayed once its lease is
   const hash = '0'.repeat(64)
   const { deeds } = explainIncident(of, {
     ...{ table: undefined, tolerance: undefined },
-    profile: { state: 'normal', calls: 1000, pairs: 3, quietCalls: 900, response: 'ignore' },
+    profile: {
+      state: 'normal',
+      calls: 1000,
+      pairs: 3,
+      quietCalls: 900,
+      response: 'ignore',
+      toleratedUntil: 0,
+    },
     history: [
       {
         ...{ kind: 'action', run: 'r', promise: 'ladder.yaml:4', verb: 'delay', subject: of.binary },

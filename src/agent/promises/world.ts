@@ -1,6 +1,6 @@
 /** What a promise sees, and what it may touch: handed in by the run, so that a test can hand in another. */
 import type { ProgramLease } from '../host/mortal.ts'
-import type { Offenders } from './offenders.ts'
+import type { Offender, Offenders } from './offenders.ts'
 import type { ProcessFacts, ProcessFilter } from './processes/filter.ts'
 
 /** pH's delay as the host's settings have it. */
@@ -37,6 +37,8 @@ export interface World {
   readonly offenders: Offenders
   /** Of those that ph_sequence found, who has ended since: to be named, and nothing else. */
   readonly ended: readonly (Offender & { endedAt: number })[]
+  /** Programs of which something is tolerated, and until when: the kernel cannot tell what, and delays none of theirs. */
+  readonly excused: ReadonlyMap<string, number>
   /** Undefined: no daemon tells. */
   readonly delays: DelayFigures | undefined
   readonly never: NeverList

@@ -33,6 +33,11 @@ export const factsShape = z.object({
     .array(offender.extend({ endedAt: z.number() }))
     .max(OFFENDERS_LIMIT)
     .default([]),
+  /** Programs of which something is tolerated: none of theirs is delayed. */
+  excused: z
+    .array(z.object({ binary: z.string().max(4096), until: z.number() }))
+    .max(OFFENDERS_LIMIT)
+    .default([]),
   delays: z.object({ unitMs: z.number().min(0), limitMs: z.number().min(0) }).optional(),
 })
 
@@ -44,6 +49,7 @@ export const noFacts = (now: number): Facts => ({
   classes: [],
   offenders: { ph_sequence: [], ph_load: [] },
   ended: [],
+  excused: [],
 })
 
 export interface Sight {
@@ -55,6 +61,7 @@ export interface Sight {
   offenders: Offenders
   ended: Facts['ended']
   delays: DelayFigures | undefined
+  excused: ReadonlyMap<string, number>
   tolerated: Set<string>
 }
 
@@ -81,6 +88,7 @@ export function sightOf(facts: Facts, host: HostFacts, now: number, zone: string
     offenders: facts.offenders,
     ended,
     delays: facts.delays,
+    excused: new Map(facts.excused.map(({ binary, until }) => [binary, until])),
     tolerated,
   }
 }

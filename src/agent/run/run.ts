@@ -9,7 +9,8 @@ import type { Ledger } from './ledger.ts'
 import type { PromiseLocks } from './locks.ts'
 import { semaphoresOf } from './semaphores.ts'
 
-export interface RunPorts extends Omit<World, 'classes' | 'offenders' | 'ended' | 'delays' | 'filters'> {
+export interface RunPorts
+  extends Omit<World, 'classes' | 'offenders' | 'ended' | 'excused' | 'delays' | 'filters'> {
   /** Eight hex digits. */
   id: string
   sight: Sight
@@ -130,6 +131,7 @@ async function runPromise(promise: PolicyPromise, run: Run): Promise<PromiseRepo
     classes,
     offenders: ports.sight.offenders,
     ended: ports.sight.ended,
+    excused: ports.sight.excused,
     delays: ports.sight.delays,
     filters: policy.filters,
   }

@@ -48,9 +48,16 @@ export function tolerateCommand(): Command {
       else
         print(
           `${made.id}: ${plain(made.binary)} is tolerated until ${moment(made.until)}: ${scopeText(made)}`,
+          ...(made.scope === 'evidence'
+            ? [`until then no process of it is delayed, whatever it does: ${why}`]
+            : []),
         )
     })
 }
+
+/** docs/decisions/tolerance-and-delay.md */
+const why =
+  'the kernel, which delays, cannot tell which calls are excused (all else that goes beyond them is accused as ever)'
 
 const scopeText = ({ scope, evidence }: Tolerance): string =>
   scope === 'binary' ? 'whatever it does' : plural(evidence.length, 'unseen pair')

@@ -27,8 +27,8 @@ export interface AgentPorts {
   incidents: () => Incident[]
   /** An operator tolerates it. */
   tolerated: (incident: Incident) => boolean
-  /** Something of this binary is tolerated. */
-  excused: (binary: string) => boolean
+  /** Programs of which something is tolerated, and until when, ms since the epoch. */
+  excused: () => ReadonlyMap<string, number>
   load: () => LoadAnomaly[]
   applyResponse: (binary: string) => Promise<void>
   /** What delays would have done in the last week, over restarts. */
@@ -105,7 +105,8 @@ export class AgentLink {
   }
 
   facts(): unknown {
-    const { classes, now, tolerated, excused, load, settings } = this.#ports
+    const { classes, now, tolerated, load, settings } = this.#ports
+    const excused = this.#ports.excused()
     const at = now()
     const offenders = this.#offenders.all()
     const ended = this.#offenders.over()
@@ -130,11 +131,12 @@ export class AgentLink {
             seenAt,
             lfc: 0,
             incident: '',
-            tolerated: excused(binary),
+            tolerated: excused.has(binary),
           })),
         ),
       },
       ended: ended.map((one) => ({ ...one, tolerated: tolerable.has(one.incident) })),
+      excused: [...excused].map(([binary, until]) => ({ binary, until })),
       delays: { unitMs: (delayFactor || DEFAULT_FACTOR) * jiffyMs, limitMs: delayLimit * 1000 },
     }
   }
@@ -174,19 +176,21 @@ export class AgentLink {
     return { expedited }
   }
 
-  /** @returns what held before @throws DaemonError at the limit */
+  /** @returns what held before; `toleratedUntil`: nothing was done, something of it is tolerated @throws DaemonError at the limit */
   async delay(
     binary: string,
     unitMs: number | undefined,
     untilMs: number,
     run: string | undefined,
-  ): Promise<{ before: string }> {
+  ): Promise<{ before: string; toleratedUntil?: number }> {
     const { responses, now, settings, applyResponse, messages } = this.#ports
     const before = responses.leased.has(binary) ? 'delayed for a time' : responses.of(binary)
     if (untilMs <= now()) {
       await this.#endLease(binary, 'it was taken back')
       return { before }
     }
+    const toleratedUntil = this.#ports.excused().get(binary)
+    if (toleratedUntil !== undefined) return { before, toleratedUntil }
     if (!this.#leases.has(binary) && this.#leases.size >= LEASES_LIMIT)
       throw new DaemonError(`${LEASES_LIMIT} programs are delayed for a time already, which is the most`)
     const { delayFactor, jiffyMs } = settings()

@@ -76,7 +76,7 @@ async function explain(host: Host, incident: Incident): Promise<Explanation> {
     table: file && tableInForce(decodeProfile(file)),
     profile: row && {
       ...{ state: row.state, calls: row.calls, pairs: row.pairs, quietCalls: row.sinceChange },
-      response: host.records.tolerances.touches(binary) ? 'ignore' : row.response,
+      ...{ response: row.response, toleratedUntil: row.toleratedUntil },
     },
     tolerance: host.records.tolerances.tolerated(incident),
     history: await host.records.journal.records((record) => isAbout(record, incident.id), 200),

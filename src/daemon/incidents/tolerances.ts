@@ -68,8 +68,13 @@ export class ToleranceLink {
     return this.#book.tolerated(accused, this.#ports.now())
   }
 
-  touches(binary: string): boolean {
+  /** Until when anything of it is excused, ms since the epoch; 0: nothing is. */
+  touches(binary: string): number {
     return this.#book.touches(binary, this.#ports.now())
+  }
+
+  touched(): Map<string, number> {
+    return this.#book.touched(this.#ports.now())
   }
 
   list(): Tolerance[] {

@@ -49,8 +49,8 @@ export class Operator {
     this.#ports = ports
   }
 
-  /** Live rows, and saved ones that nothing runs now. */
-  rows(): ProfileRow[] {
+  /** Live rows, and saved ones that nothing runs now. While something of a binary is tolerated, none of it is delayed. */
+  rows(): (ProfileRow & { toleratedUntil: number })[] {
     const { saves, responses, settings } = this.#ports
     const { window } = settings()
     const rows = new Map<string, ProfileRow>()
@@ -63,7 +63,7 @@ export class Operator {
     }
     for (const [name, { made: _, ...row }] of saves.rows)
       if (!rows.has(name)) rows.set(name, { ...row, response: responses.of(row.binary) })
-    return [...rows.values()]
+    return [...rows.values()].map((row) => ({ ...row, toleratedUntil: responses.excused(row.binary) }))
   }
 
   /** Saved profiles that no sensor holds. Without a window asked for: of this host's. */

@@ -13,8 +13,8 @@ export class BinaryResponses {
   readonly #said = new Map<string, Response>()
   /** Units by binary, of delays that an agent run asked for and that end by themselves. Never saved. */
   readonly leased = new Map<string, number>()
-  /** Binaries of which something is tolerated now: the kernel cannot see what, and delays nothing of theirs. */
-  excused: (binary: string) => boolean = () => false
+  /** Until when something of a binary is tolerated, ms; 0: nothing is. The kernel cannot see what, and delays none of it. */
+  excused: (binary: string) => number = () => 0
 
   constructor(saved: Repository<string, Response>, settings: () => DaemonSettings) {
     this.#saved = saved
@@ -48,7 +48,7 @@ export class BinaryResponses {
 
   /** Whether it gets another response than the default says. */
   differs(binary: string): boolean {
-    return this.#said.has(binary) || this.leased.has(binary) || this.excused(binary)
+    return this.#said.has(binary) || this.leased.has(binary) || this.excused(binary) > 0
   }
 
   of(binary: string): Response {
@@ -58,7 +58,7 @@ export class BinaryResponses {
   /** Unit of its delay in ms; 0: ignore. An agent's lease, while it lasts, outranks what was said. */
   unitMs(binary: string): number {
     const { delayFactor, jiffyMs } = this.#settings()
-    if (this.excused(binary)) return 0
+    if (this.excused(binary) > 0) return 0
     const leased = this.leased.get(binary)
     if (leased !== undefined) return leased
     return this.of(binary) === 'delay' ? delayFactor * jiffyMs : 0

@@ -33,6 +33,7 @@ function world(kept: { shadow?: SavedShadow } = {}) {
   const it = {
     now: 1_000_000,
     tolerated: [] as string[],
+    excused: new Map<string, number>(),
     applied: [] as string[],
     open: [incident('aaaaaaaa')],
   }
@@ -59,7 +60,7 @@ function world(kept: { shadow?: SavedShadow } = {}) {
     host: () => 'alpha',
     incidents: () => it.open,
     tolerated: ({ id }) => it.tolerated.includes(id),
-    excused: () => false,
+    excused: () => it.excused,
     load: () => [],
     applyResponse: async (binary) => void it.applied.push(binary),
     shadow: {
@@ -161,6 +162,17 @@ describe('the agent link', () => {
     at.now += 30_000
     link.keepHouse()
     assert.equal(responses.unitMs('/usr/bin/x'), 50, 'through: it lasts by itself')
+  })
+
+  it('a program that something is tolerated of is not delayed, and it says until when', async () => {
+    const { it: at, link, responses } = world()
+    at.excused = new Map([['/usr/bin/x', 5_000_000]])
+    const answer = await link.delay('/usr/bin/x', 50, at.now + 60_000, undefined)
+    assert.deepEqual(answer, { before: 'ignore', toleratedUntil: 5_000_000 })
+    assert.equal(responses.leased.size, 0)
+    assert.deepEqual((link.facts() as { excused?: unknown }).excused, [
+      { binary: '/usr/bin/x', until: 5_000_000 },
+    ])
   })
 
   it('webhooks go where the config allows, and nowhere else', () => {

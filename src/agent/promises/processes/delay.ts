@@ -5,6 +5,15 @@
 import type { Outcome } from '../interface.ts'
 import type { Hands } from '../world.ts'
 
+interface Answer {
+  before: string
+  toleratedUntil?: number
+}
+
+/** Why a program that something is tolerated of is not delayed (docs/decisions/tolerance-and-delay.md). */
+export const notDelayed = (binary: string, until: number): string =>
+  `${binary}: not delayed: something of it is tolerated until ${new Date(until).toISOString()}, and the kernel, which delays, cannot tell what`
+
 export async function delayBinary(
   binary: string,
   forMs: number,
@@ -13,12 +22,13 @@ export async function delayBinary(
 ): Promise<Outcome> {
   if (!hands.daemon) return { result: 'not_kept', line: `delay ${binary}: no daemon answers: start lymph up` }
   try {
-    const { before } = await hands.daemon.post<{ before: string }>('/agent/delay', {
+    const { before, toleratedUntil } = await hands.daemon.post<Answer>('/agent/delay', {
       binary,
       unitMs: unitMs ?? null,
       untilMs: hands.now() + forMs,
       run: hands.run,
     })
+    if (toleratedUntil !== undefined) return { result: 'kept', line: notDelayed(binary, toleratedUntil) }
     return {
       result: 'repaired',
       line: `abnormal processes of ${binary} wait 2^LFC units before each call, for ${forMs / 1000} s (before: ${before})`,

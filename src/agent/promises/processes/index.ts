@@ -9,7 +9,7 @@ import { endLease } from '../../leases/port.ts'
 import { milliseconds } from '../../policy/shapes.ts'
 import type { Outcome, PromiseType, Step, Undo } from '../interface.ts'
 import type { Hands, World } from '../world.ts'
-import { delayBinary } from './delay.ts'
+import { delayBinary, notDelayed } from './delay.ts'
 import { freezeProcess, type Held, limit, renice, stop } from './hold.ts'
 import { ladderOutlook } from './outlook.ts'
 import { countRestart, restartsOf } from './restarts.ts'
@@ -39,6 +39,11 @@ export const processes: PromiseType<ProcessesBody, ProcessStep> = {
         refused: true,
       }
     const steps = stepsOf(body, selected, world)
+    if (body.act === 'delay')
+      for (const binary of new Set(selected.map(({ process }) => process.binary))) {
+        const until = world.excused.get(binary)
+        if (until !== undefined) spared.push(notDelayed(binary, until))
+      }
     return { steps, spared, ended, why: steps.length > 0 ? '' : emptyWhy(body, selected, spared, ended) }
   },
 
@@ -86,7 +91,10 @@ function stepsOf(body: ProcessesBody, selected: readonly Selected[], world: Worl
   }
   if (body.act === 'ladder') return climbSteps(body, selected, world)
   if (body.act === 'delay')
-    return byBinary(selected, world).map(([binary, of]) => ({
+    return byBinary(
+      selected.filter(({ process }) => !world.excused.has(process.binary)),
+      world,
+    ).map(([binary, of]) => ({
       act: 'delay',
       target: binary,
       incidents: incidentsOf(of),
@@ -122,7 +130,7 @@ function climbSteps(body: ProcessesBody, selected: readonly Selected[], world: W
     const lfc = Math.max(...of.map(({ offence }) => offence?.lfc ?? 0))
     const pids = of.map(({ process: { pid } }) => pid)
     const unitMs = body.unit === undefined ? undefined : milliseconds(body.unit)
-    const outlook = ladderOutlook({ before, seenAt, times, lfc, pids, unitMs }, world)
+    const outlook = ladderOutlook({ binary, before, seenAt, times, lfc, pids, unitMs }, world)
     if (at === binaries.length - 1 && world.never.told)
       outlook.push(`never touched, whatever a policy says: ${world.never.told}`)
     const incidents = incidentsOf(of)

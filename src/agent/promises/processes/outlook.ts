@@ -2,11 +2,13 @@
 import type { Climb, LadderTimes } from '../../ladder/ladder.ts'
 import { walk } from '../../ladder/walk.ts'
 import type { World } from '../world.ts'
+import { notDelayed } from './delay.ts'
 
 /** pH's limit on the exponent. */
 const MAX_EXPONENT = 30
 
 export interface OutlookOf {
+  binary: string
   before: Climb | undefined
   seenAt: number
   times: LadderTimes
@@ -18,7 +20,7 @@ export interface OutlookOf {
 }
 
 export function ladderOutlook(
-  { before, seenAt, times, lfc, pids, unitMs }: OutlookOf,
+  { binary, before, seenAt, times, lfc, pids, unitMs }: OutlookOf,
   world: World,
 ): string[] {
   const now = world.now()
@@ -29,7 +31,7 @@ export function ladderOutlook(
       case 'observe':
         return `${when}: observe for ${span(forMs)}: nothing is done`
       case 'delay':
-        return `${when}: delay for ${span(forMs)}: ${delayText(lfc, unitMs, world)}`
+        return `${when}: delay for ${span(forMs)}: ${delayText(binary, lfc, unitMs, world)}`
       case 'freeze':
         return `${when}: freeze ${who} for ${span(forMs)}, then let go`
       default:
@@ -44,7 +46,14 @@ export function ladderOutlook(
   ]
 }
 
-function delayText(lfc: number, unitMs: number | undefined, { delays }: World): string {
+function delayText(
+  binary: string,
+  lfc: number,
+  unitMs: number | undefined,
+  { delays, excused }: World,
+): string {
+  const until = excused.get(binary)
+  if (until !== undefined) return notDelayed(binary, until)
   const unit = unitMs ?? delays?.unitMs
   if (unit === undefined) return "each call waits 2^LFC units of this host's, which no daemon tells now"
   const limit = delays?.limitMs ?? Number.POSITIVE_INFINITY
