@@ -17,7 +17,8 @@ if (files.length === 0) {
 
 const skipped: { name: string; file: string; why: string }[] = []
 // Sequential: several tests load the machine or its one kernel, and would slow each other past their limits.
-const stream = run({ files, concurrency: 1, timeout: 15 * 60_000 })
+const patience = Math.max(1, Number(process.env.LYMPH_TEST_PATIENCE) || 1)
+const stream = run({ files, concurrency: 1, timeout: 15 * 60_000 * patience })
 stream.on('test:pass', (data) => {
   if (data.skip) skipped.push({ name: data.name, file: data.file ?? '', why: String(data.skip) })
 })

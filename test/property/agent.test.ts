@@ -171,6 +171,7 @@ async function run(random: World) {
     locks: { wait: () => 0, ran() {} },
     leases: {
       take: () => assert.fail('nothing acts here'),
+      groupBefore: () => undefined,
       held: () => undefined,
       giveBack: () => {},
       program: () => () => () => {},

@@ -1,6 +1,6 @@
 /** What promises do to real processes, without a daemon: signals, leases and their keeper, the gate of execs, restarts, locks. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -13,72 +13,24 @@ import {
 import { getPriority } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import {
-  agentFolder,
-  agentRun,
-  importCfengine,
-  Ledger,
-  leasesFolder,
-  PolicyError,
-  type RunReport,
-  undoAct,
-} from '#agent'
+import { agentFolder, agentRun, importCfengine, Ledger, PolicyError, type RunReport, undoAct } from '#agent'
 import { signalProcess } from '../../src/agent/host/pidfd.ts'
 import { startTicksOf, statusOf } from '../../src/agent/host/processes.ts'
+import { patience } from '../patience.ts'
+import { Acting, on } from './acting.ts'
 import { Cleanup, until } from './hosts.ts'
 
 const skip = process.getuid?.() === 0 ? false : 'it takes root'
-const keeperMain = new URL('../../src/agent/leases/main.ts', import.meta.url).pathname
 
 describe('promises on real processes', { skip }, () => {
   const cleanup = new Cleanup()
   after(() => cleanup.end())
-  const folder = skip ? '' : cleanup.folder('promises')
-  const state = join(folder, 'state')
-  const leases = leasesFolder(agentFolder(state))
-  let keeper: ChildProcess
-
-  const startKeeper = async () => {
-    keeper = spawn(process.execPath, [keeperMain, leases], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] })
-    keeper.stdio[3]?.on('error', () => {})
-    const { pid } = keeper
-    await until('the keeper is there', () => {
-      const file = join(leases, 'keeper')
-      return existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).pid === pid ? true : undefined
-    })
-  }
-  before(async () => {
-    mkdirSync(leases, { recursive: true, mode: 0o700 })
-    await startKeeper()
-    cleanup.add(() => keeper.kill('SIGKILL'))
-  })
-
-  /** A process that this test owns, and its name: a copy would be another program. */
-  function start(script: string): ChildProcess & { pid: number } {
-    const child = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', 'pipe', 'ignore'], detached: true })
-    child.stdin?.on('error', () => {})
-    cleanup.add(() => child.kill('SIGKILL'))
-    return child as ChildProcess & { pid: number }
-  }
-  const file = (text: string) => {
-    const path = join(folder, 'policy.yaml')
-    writeFileSync(path, text, { mode: 0o644 })
-    return path
-  }
-  const options = { state, tags: [], never: ['/usr/bin/true'], daemon: undefined, say() {} }
-  async function act(body: string, mode: 'act' | 'rehearse' | 'tell' = 'act'): Promise<RunReport> {
-    const report = await agentRun({
-      ...options,
-      policyFile: file(body),
-      mode,
-      noLocks: true,
-      signal: new AbortController().signal,
-    })
-    assert.ok(!('held' in report))
-    return report
-  }
-  const on = (pid: number, what: string) =>
-    `filters: { one: { pid: { from: ${pid}, to: ${pid} } } }\npromises:\n  - processes: { filter: one, ${what} }\n`
+  const acting = skip ? (undefined as never) : new Acting(cleanup, 'promises')
+  const { folder, state, leases, options } = skip ? ({} as Acting) : acting
+  const start = (script: string) => acting.start(script)
+  const file = (text: string) => acting.file(text)
+  const act = (...how: Parameters<Acting['act']>) => acting.act(...how)
+  before(() => acting.startKeeper())
 
   it('stop is a lease: continued at its time, by undo, and when the keeper dies', async () => {
     const one = start('while :; do sleep 1; done')
@@ -93,19 +45,19 @@ describe('promises on real processes', { skip }, () => {
     await act(on(one.pid, 'act: stop, for: 10m'))
     await until('stopped', () => statusOf(one.pid) === 'T' || undefined)
     // The pipe's end is how a keeper learns that `lymph up` died.
-    keeper.stdio[3]?.destroy()
+    acting.keeper.stdio[3]?.destroy()
     await until('continued', () => statusOf(one.pid) !== 'T' || undefined, 5)
     const refused = await act(on(one.pid, 'act: stop, for: 10m'))
     assert.equal(refused.degraded, true)
     assert.match(refused.promises[0]!.steps[0]!.line, /nobody would end it/)
     assert.notEqual(statusOf(one.pid), 'T')
-    await startKeeper()
+    await acting.startKeeper()
   })
 
   it('freeze: its parent sees nothing, it stands still, and is where it was afterwards', async () => {
     const one = start('while :; do :; done')
     const group = readFileSync(`/proc/${one.pid}/cgroup`, 'utf8')
-    const report = await act(on(one.pid, 'act: freeze, for: 3s'))
+    const report = await act(on(one.pid, `act: freeze, for: ${3 * patience}s`))
     assert.equal(report.promises[0]!.state, 'repaired', JSON.stringify(report))
     const cpu = () => readFileSync(`/proc/${one.pid}/stat`, 'utf8').split(' ')[13]
     await until('it stands still', async () => {
@@ -114,7 +66,7 @@ describe('promises on real processes', { skip }, () => {
       return cpu() === first || undefined
     })
     assert.match(readFileSync(`/proc/${one.pid}/cgroup`, 'utf8'), /lymph-[0-9a-f]{8}/)
-    const twice = await act(on(one.pid, 'act: freeze, for: 3s'))
+    const twice = await act(on(one.pid, `act: freeze, for: ${3 * patience}s`))
     assert.equal(twice.promises[0]!.state, 'kept', 'once is enough')
     await until('it is back', () => readFileSync(`/proc/${one.pid}/cgroup`, 'utf8') === group || undefined, 6)
     assert.equal(readdirSync(leases).filter((name) => name.endsWith('.json')).length, 0)
@@ -126,7 +78,7 @@ describe('promises on real processes', { skip }, () => {
     await act(on(one.pid, 'act: nice, nice: 15, for: 2s'))
     assert.equal(getPriority(one.pid), 15)
     await until('its nice value is back', () => getPriority(one.pid) === nice || undefined, 5)
-    const report = await act(on(one.pid, 'act: cpu, percent: 10, for: 4s'))
+    const report = await act(on(one.pid, `act: cpu, percent: 10, for: ${4 * patience}s`))
     assert.equal(report.promises[0]!.state, 'repaired', JSON.stringify(report))
     const ticks = () => Number(readFileSync(`/proc/${one.pid}/stat`, 'utf8').split(' ')[13])
     const before = ticks()
@@ -146,10 +98,10 @@ describe('promises on real processes', { skip }, () => {
     one.stdout?.on('data', (chunk) => {
       said += chunk
     })
-    const report = await act(on(one.pid, 'act: suspend_exec, for: 8s'))
+    const report = await act(on(one.pid, `act: suspend_exec, for: ${8 * patience}s`))
     assert.equal(report.promises[0]!.state, 'repaired', JSON.stringify(report))
-    // The gate opens within a second.
-    await new Promise((resolve) => setTimeout(resolve, 2500))
+    // The gate opens within a second, on a processor of its own.
+    await new Promise((resolve) => setTimeout(resolve, 2500 * patience))
     one.stdin?.write('\n')
     await new Promise((resolve) => setTimeout(resolve, 1500))
     assert.equal(said, '', 'its program has not started')

@@ -13,6 +13,7 @@ import {
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { patience } from '../patience.ts'
 
 const lymphScript = new URL('../../scripts/lymph', import.meta.url).pathname
 
@@ -113,7 +114,8 @@ export class Live {
         resolve(line)
       }
       const fail = (why: string) => reject(new Error(`${why}; it said: ${this.lines.join(' | ')}`))
-      const late = setTimeout(() => fail(`no such line within ${seconds} s`), seconds * 1000)
+      const limit = seconds * patience
+      const late = setTimeout(() => fail(`no such line within ${limit} s`), limit * 1000)
       this.#onLine = take
       for (const line of this.lines) take(line)
       void this.ended.then((code) => {
@@ -181,7 +183,8 @@ export async function until<T>(
   seconds = 30,
 ): Promise<T> {
   let last: unknown
-  for (const end = Date.now() + seconds * 1000; Date.now() < end; await pause(50)) {
+  const limit = seconds * patience
+  for (const end = Date.now() + limit * 1000; Date.now() < end; await pause(50)) {
     try {
       const found = await look()
       if (found !== undefined) return found
@@ -189,7 +192,7 @@ export async function until<T>(
       last = error
     }
   }
-  throw new Error(`${what}: not within ${seconds} s`, { cause: last })
+  throw new Error(`${what}: not within ${limit} s`, { cause: last })
 }
 
 export async function freePort(): Promise<number> {

@@ -3,8 +3,8 @@
  * share of the CPU (v2's cpu.max, or v1's quota). Taken back by moving it where it was.
  */
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { startTicksOf, statusOf } from './processes.ts'
+import { basename, dirname, join } from 'node:path'
+import { startTicksOf } from './processes.ts'
 
 /** Where a process was before: `from` is a folder. */
 export interface Moved {
@@ -28,6 +28,9 @@ const cpuV1 = ['/sys/fs/cgroup/cpu', '/sys/fs/cgroup/cpu,cpuacct'].find((root) =
 
 export const canFreeze = unified !== undefined
 
+/** How the name of a frozen group begins. */
+const FROZEN = 'lymph-'
+
 /** Folder of a process's group; `controllers` '' is v2's line of /proc/PID/cgroup. */
 function groupOf(pid: number, root: string, controller: string): string {
   const line = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
@@ -38,11 +41,16 @@ function groupOf(pid: number, root: string, controller: string): string {
   return join(root, line?.split(':').slice(2).join(':') ?? '/')
 }
 
-/** @throws Error where there is no cgroup v2, or the kernel refuses */
-export function planFreeze(pid: number, startTicks: number, id: string): Grouped {
+/**
+ * @param before the group it was in before its share of the CPU was limited. It is frozen under that one, not under the
+ * group of the limit, which may end first
+ * @throws Error where there is no cgroup v2, or the kernel refuses
+ */
+export function planFreeze(pid: number, startTicks: number, id: string, before?: string): Grouped {
   if (!unified) throw new Error('this host has no cgroup v2 hierarchy')
   const from = groupOf(pid, unified, '')
-  return { group: join(from, `lymph-${id}`), back: [{ pid, startTicks, from }] }
+  const under = dirname(from) === join(unified, 'lymph') ? (before ?? from) : from
+  return { group: join(under, `${FROZEN}${id}`), back: [{ pid, startTicks, from }] }
 }
 
 export function freeze({ group, back }: Grouped): void {
@@ -58,6 +66,8 @@ export function freeze({ group, back }: Grouped): void {
 export function planCpu(pid: number, startTicks: number, id: string): Grouped {
   if (unified && has(join(unified, 'cgroup.controllers'), 'cpu')) {
     const from = groupOf(pid, unified, '')
+    // Moved out of that group it would run.
+    if (basename(from).startsWith(FROZEN)) throw new Error('it is frozen: it uses no CPU until it is thawed')
     return { group: join(unified, 'lymph', id), back: [{ pid, startTicks, from }] }
   }
   if (cpuV1) {
@@ -91,25 +101,26 @@ export function limitCpu({ group, back }: Grouped, percent: number): void {
 /** Takes either back; safe to repeat, and for a process that has ended. */
 export function ungroup({ group, back }: Grouped): void {
   if (!existsSync(group)) return
-  try {
-    writeFileSync(join(group, 'cgroup.freeze'), '0')
-  } catch {
-    // v1 has none.
-  }
-  for (const pid of members(group)) {
-    const from = back.find((one) => one.pid === pid && startTicksOf(pid) === one.startTicks)?.from
-    // Children it had meanwhile go where it goes.
-    move(pid, from ?? back[0]?.from)
-  }
-  for (let attempt = 0; attempt < 50; attempt++)
+  // First of all: whatever comes of the moves, nobody stays held.
+  for (const [limit, none] of [
+    ['cgroup.freeze', '0'],
+    ['cpu.max', 'max'],
+    ['cpu.cfs_quota_us', '-1'],
+  ] as const)
+    if (existsSync(join(group, limit))) write(join(group, limit), none)
+  // Children it had meanwhile go where it goes.
+  const homeOf = (pid: number) =>
+    back.find((one) => one.pid === pid && startTicksOf(pid) === one.startTicks)?.from ?? back[0]?.from
+  for (let attempt = 0; attempt < 50; attempt++) {
+    for (const pid of members(group)) moveHome(pid, group, homeOf(pid))
     try {
       rmdirSync(group)
       return
     } catch {
-      // A member that is ending holds it for a moment.
-      for (const pid of members(group)) if (statusOf(pid) !== 'Z') move(pid, back[0]?.from)
+      // A member that is ending holds it for a moment, and one may have forked.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
     }
+  }
 }
 
 function members(group: string): number[] {
@@ -120,12 +131,26 @@ function members(group: string): number[] {
   }
 }
 
-function move(pid: number, to: string | undefined): void {
-  if (to === undefined) return
+/** To the group it came from; is that gone, to the nearest one above that takes processes. The root does. */
+function moveHome(pid: number, group: string, from: string | undefined): void {
+  if (from === undefined) return
+  if (write(join(from, 'cgroup.procs'), String(pid))) return
+  // A frozen group lies under its home; the group of a limit lies elsewhere.
+  let above = dirname(basename(group).startsWith(FROZEN) ? group : from)
+  while (above.startsWith('/sys/fs/cgroup/')) {
+    if (write(join(above, 'cgroup.procs'), String(pid))) return
+    above = dirname(above)
+  }
+  write('/sys/fs/cgroup/cgroup.procs', String(pid))
+}
+
+/** False: the kernel refuses, or there is no such file. */
+function write(file: string, text: string): boolean {
   try {
-    writeFileSync(join(to, 'cgroup.procs'), String(pid))
+    writeFileSync(file, text, { flag: 'r+' })
+    return true
   } catch {
-    // It has ended, or its old group is gone: then it is better off in the one above.
+    return false
   }
 }
 

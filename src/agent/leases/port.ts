@@ -69,6 +69,12 @@ export class RunLeases implements LeasePort {
     )?.until
   }
 
+  groupBefore({ pid, startTicks }: { pid: number; startTicks: number }): string | undefined {
+    return readLeases(this.#folder)
+      .flatMap(({ undo }) => (undo.kind === 'ungroup' ? undo.back : []))
+      .find((one) => one.pid === pid && one.startTicks === startTicks)?.from
+  }
+
   giveBack(id: string): void {
     endLease(this.#folder, id)
     this.#taken.delete(id)

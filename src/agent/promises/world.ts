@@ -57,6 +57,8 @@ export interface LeasePort {
   take(lease: { undo: Undone; untilMs: number; what: string }): string
   /** Until when it is held in this way already, ms since the epoch; undefined: it is not. */
   held(process: { pid: number; startTicks: number }, kind: Undone['kind']): number | undefined
+  /** The control group it was in before its share of the CPU was limited; undefined: it is not. A folder. */
+  groupBefore(process: { pid: number; startTicks: number }): string | undefined
   /** It could not be done, or only in part: what was done of it is taken back at once. */
   giveBack(id: string): void
   /**

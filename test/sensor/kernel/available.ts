@@ -2,6 +2,7 @@ import { mkdtempSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspectKernel, type SensorSettings } from '#sensor'
+import { patience } from '../../patience.ts'
 
 /** What the tests of the live sensor start it with: pH's limits, short delays. */
 export const settings: SensorSettings = {
@@ -26,11 +27,12 @@ export function scratch(): string {
 
 /** Polls until `seek` finds something. */
 export async function until<T>(what: string, seek: () => T | undefined | false, ms = 10_000): Promise<T> {
-  const end = Date.now() + ms
+  const limit = ms * patience
+  const end = Date.now() + limit
   for (;;) {
     const found = seek()
     if (found !== undefined && found !== false) return found
-    if (Date.now() > end) throw new Error(`${what}: not within ${ms} ms`)
+    if (Date.now() > end) throw new Error(`${what}: not within ${limit} ms`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }

@@ -54,7 +54,7 @@ export function freezeProcess(held: Held, forMs: number, hands: Hands): Outcome 
   }
   let grouped: ReturnType<typeof planFreeze>
   try {
-    grouped = planFreeze(held.pid, held.startTicks, hands.id)
+    grouped = planFreeze(held.pid, held.startTicks, hands.id, hands.leases.groupBefore(held))
   } catch (error) {
     return { result: 'not_kept', line: `froze ${named(held)}: ${(error as Error).message}` }
   }
