@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import { EMPTY, OUT_OF_RANGE } from '#homeostasis'
 import type { ProfileCounters, SavedProfile, Sensor, SensorEvent, SensorSettings } from '#sensor'
 import { callNumber, hostAbi } from '#syscalls'
+import { patience } from '../patience.ts'
 import type { Step } from './player.ts'
 
 /** A sensor at work and a way to run programs before its eyes. */
@@ -51,11 +52,12 @@ type Told<Type extends SensorEvent['type']> = Extract<SensorEvent, { type: Type 
 
 /** Waits until `seek` finds something: sensors report in their own time. */
 async function eventually<T>(what: string, seek: () => T | undefined | false, ms = 8000): Promise<T> {
-  const end = Date.now() + ms
+  const limit = ms * patience
+  const end = Date.now() + limit
   for (;;) {
     const found = seek()
     if (found !== undefined && found !== false) return found
-    if (Date.now() > end) assert.fail(`${what}: not within ${ms} ms`)
+    if (Date.now() > end) assert.fail(`${what}: not within ${limit} ms`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }

@@ -43,7 +43,7 @@ export class Acting {
   start(script: string): ChildProcess & { pid: number } {
     const child = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', 'pipe', 'ignore'], detached: true })
     child.stdin?.on('error', () => {})
-    this.#cleanup.add(() => child.kill('SIGKILL'))
+    this.#cleanup.add(() => end(child))
     return child as ChildProcess & { pid: number }
   }
 
@@ -64,6 +64,15 @@ export class Acting {
     })
     assert.ok(!('held' in report))
     return report
+  }
+}
+
+/** Ends what `start` started, with its children. */
+export function end(child: ChildProcess): void {
+  try {
+    process.kill(-(child.pid as number), 'SIGKILL')
+  } catch {
+    // All of it has ended.
   }
 }
 

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { basename, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { patience } from '../patience.ts'
-import { Acting, on } from './acting.ts'
+import { Acting, end, on } from './acting.ts'
 import { Cleanup, pause, until } from './hosts.ts'
 
 const root = '/sys/fs/cgroup'
@@ -114,9 +114,8 @@ describe('control groups v2', { skip }, () => {
     await until('they are back', () => [one.pid, child].every((pid) => groupOf(pid) === home) || undefined)
     assert.equal(existsSync(join(root, group)), false)
     assert.equal(leases(), 0)
-    process.kill(child, 'SIGKILL')
-    one.kill('SIGKILL')
-    neighbour.kill('SIGKILL')
+    end(one)
+    end(neighbour)
   })
 
   it('freeze: the process alone, its service goes on', async () => {
@@ -133,8 +132,8 @@ describe('control groups v2', { skip }, () => {
     assert.equal(groupOf(one.pid), home)
     await runs(one.pid)
     assert.equal(existsSync(join(root, group)), false)
-    one.kill('SIGKILL')
-    neighbour.kill('SIGKILL')
+    end(one)
+    end(neighbour)
   })
 
   it('frozen while it is limited: the limit ends first, it stays frozen, and comes home', async () => {
@@ -150,7 +149,7 @@ describe('control groups v2', { skip }, () => {
     await undo(freeze)
     assert.equal(groupOf(one.pid), home)
     await runs(one.pid)
-    one.kill('SIGKILL')
+    end(one)
   })
 
   it('frozen while it is limited: thawed first, it is limited still', async () => {
@@ -163,7 +162,7 @@ describe('control groups v2', { skip }, () => {
     assert.equal(read(limited, 'cpu.max'), '20000 100000')
     await undo(limit)
     assert.equal(groupOf(one.pid), home)
-    one.kill('SIGKILL')
+    end(one)
   })
 
   it('a frozen process is not limited: that would thaw it', async () => {
@@ -174,7 +173,7 @@ describe('control groups v2', { skip }, () => {
     assert.match(report.promises[0]!.steps[0]!.line, /it is frozen/)
     await standsStill(one.pid)
     await undo(freeze)
-    one.kill('SIGKILL')
+    end(one)
   })
 
   it('its service is gone meanwhile: it is free all the same, as near to home as there is', async () => {
@@ -188,7 +187,7 @@ describe('control groups v2', { skip }, () => {
     assert.equal(groupOf(one.pid), '/')
     assert.equal(existsSync(join(root, group)), false)
     await runs(one.pid)
-    one.kill('SIGKILL')
+    end(one)
   })
 
   it('the keeper dies: whoever was limited or frozen is home before it is gone', async () => {
@@ -208,8 +207,8 @@ describe('control groups v2', { skip }, () => {
       readdirSync(join(root, 'lymph')).filter((name) => /^[0-9a-f]{8}$/.test(basename(name))),
       [],
     )
-    one.kill('SIGKILL')
-    two.kill('SIGKILL')
+    end(one)
+    end(two)
     await acting.startKeeper()
   })
 })

@@ -18,9 +18,10 @@ import {
 } from '#homeostasis'
 import { type SensorEvent, unpackWindows } from '#sensor'
 import { KernelSensor } from '#sensor/kernel'
+import { hostAbi } from '#syscalls'
 import { noKernel, scratch, settings, until } from '../sensor/kernel/available.ts'
 import { ftpTraces, noFtpTraces, playable } from './ftp-traces.ts'
-import { EXIT_GROUP, noCompiler, Player } from './kernel-player.ts'
+import { EXIT_GROUP, noCompat, noCompiler, Player } from './kernel-player.ts'
 
 const skip = (await noKernel()) ?? noCompiler() ?? false
 const folder = skip ? '' : scratch()
@@ -211,13 +212,13 @@ describe('pH beside the judgement', { skip }, () => {
         const play = async (trace: number[] | string) => void pids.push(await player.play(name, trace))
         for (let seed = 1; seed <= 6; seed++) await play(invented(seed, 3000, 0.003))
         // Forks, a 32-bit call, numbers that no table holds.
-        await play('39 f 39 110 f 102 e 24 e 39 110 c20 39 39 600 601 39')
+        await play(`39 f 39 110 f 102 e 24 e 39 110 ${noCompat ? '' : 'c20'} 39 39 600 601 39`)
         const path = player.path(name)
         const seen = events.flatMap((event) =>
           event.type === 'profile' && event.executable.path === path ? [event] : [],
         )
         const profiles = seen.map(({ profile }) => profile)
-        const native = seen.find(({ executable }) => executable.abi === 'x86-64')!.profile
+        const native = seen.find(({ executable }) => executable.abi === hostAbi())!.profile
         if (judge) {
           // A table in place, so that the whole of it runs.
           const learned = new Supports(6)

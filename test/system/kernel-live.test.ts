@@ -7,11 +7,15 @@ import { join } from 'node:path'
 import { after, afterEach, beforeEach, describe, it } from 'node:test'
 import type { SensorEvent, SensorTotals } from '#sensor'
 import { KernelSensor, type Sizes } from '#sensor/kernel'
+import { callNumber, hostAbi } from '#syscalls'
 import { noKernel, scratch, settings, until } from '../sensor/kernel/available.ts'
-import { noCompiler, Player } from './kernel-player.ts'
+import { noCompat, noCompiler, Player } from './kernel-player.ts'
 
 const skip = (await noKernel()) ?? noCompiler() ?? false
-const [READ, WRITE, GETPID, GETUID, GETPPID, EMPTY] = [0, 1, 39, 102, 110, 511]
+const call = (name: string) => callNumber(hostAbi(), name) as number
+const [READ, WRITE, GETPID] = [call('read'), call('write'), call('getpid')]
+const [GETUID, GETPPID, GETGID] = [call('getuid'), call('getppid'), call('getgid')]
+const EMPTY = 511
 const GETPID_32 = 20
 
 describe('the kernel sensor on live processes', { skip }, () => {
@@ -39,7 +43,7 @@ describe('the kernel sensor on live processes', { skip }, () => {
     )
   })
 
-  const profileOf = (path: string, abi = 'x86-64') =>
+  const profileOf = (path: string, abi: string = hostAbi()) =>
     until(`a profile of ${path}`, () => {
       const found = events.findLast(
         (event) => event.type === 'profile' && event.executable.path === path && event.executable.abi === abi,
@@ -83,7 +87,7 @@ describe('the kernel sensor on live processes', { skip }, () => {
     await exit
   })
 
-  it('32-bit calls of a 64-bit program are a profile of their own', async () => {
+  it('32-bit calls of a 64-bit program are a profile of their own', { skip: noCompat }, async () => {
     await player.play('both', `${GETPID} ${GETPPID} c${GETPID_32} c${GETPID_32} ${GETUID}`)
     const path = player.path('both')
     const native = await rowsOf(await profileOf(path))
@@ -116,7 +120,7 @@ describe('the kernel sensor on live processes', { skip }, () => {
        #include <unistd.h>
        #include <sys/syscall.h>
        static void *run(void *call) { for (int i = 0; i < 50000; i++) syscall((long)call); return 0; }
-       int main(void) { pthread_t t[4]; long calls[4] = {${GETPID}, ${GETPPID}, ${GETUID}, 104};
+       int main(void) { pthread_t t[4]; long calls[4] = {${GETPID}, ${GETPPID}, ${GETUID}, ${GETGID}};
          for (int i = 0; i < 4; i++) pthread_create(&t[i], 0, run, (void *)calls[i]);
          for (int i = 0; i < 4; i++) pthread_join(t[i], 0); return 0; }`,
     )
@@ -127,8 +131,8 @@ describe('the kernel sensor on live processes', { skip }, () => {
     const { calls } = await quiet(profile)
     assert.ok(calls >= 200_000 && calls < 200_500, `${calls} calls`)
     const rows = await rowsOf(profile)
-    for (const call of [GETPID, GETPPID, GETUID, 104])
-      for (const other of [GETPID, GETPPID, GETUID, 104])
+    for (const call of [GETPID, GETPPID, GETUID, GETGID])
+      for (const other of [GETPID, GETPPID, GETUID, GETGID])
         assert.equal(((rows.get(call)?.[other] ?? 0) & 1) === 1, call === other, `${other} before ${call}`)
   })
 
@@ -189,7 +193,7 @@ describe('the kernel sensor on live processes', { skip }, () => {
 
   it('a file without a name: deleted, and identified while it runs', async () => {
     const path = player.path('unlinked')
-    const running = player.start('unlinked', `${GETPID} 35 34`)
+    const running = player.start('unlinked', `${GETPID} p`)
     const profile = await profileOf(path)
     rmSync(path)
     const known = await until('its hash', () =>

@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { DEFAULT_SETTINGS, OUT_OF_RANGE, Profile, type ProfileTables, type Settings } from '#homeostasis'
 import type { SensorEvent } from '#sensor'
 import { KernelSensor } from '#sensor/kernel'
+import { hostAbi } from '#syscalls'
 import { noKernel, scratch, until } from '../sensor/kernel/available.ts'
 import { ftpTraces, noFtpTraces, playable } from './ftp-traces.ts'
 import { EXIT_GROUP, noCompiler, Player } from './kernel-player.ts'
@@ -86,7 +87,7 @@ describe('one specification', { skip }, () => {
   async function compare(name: string, over: Partial<Settings>, learn: number[][], test: number[][]) {
     const { settings, sensor: limits } = sides(over)
     await sensor.configure(limits)
-    const key = { binary: player.path(name), abi: 'x86-64' as const, window: settings.window, sha256: '' }
+    const key = { binary: player.path(name), abi: hostAbi(), window: settings.window, sha256: '' }
     const model = new Profile(key, settings)
     let id = 0
     let stops = 0

@@ -4,17 +4,23 @@ import { once } from 'node:events'
 import { chmodSync, copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Calls the player cannot replay: they end it, make tasks, wait, or replace it. x86-64 numbers. */
-export const UNPLAYABLE = new Set([
-  15, 34, 56, 57, 58, 59, 60, 61, 62, 130, 162, 169, 200, 219, 231, 234, 247, 306, 322, 434, 435,
-])
-export const EXIT_GROUP = 231
+/** Calls the player cannot replay: they end it, make tasks, wait, or replace it. By number, on this machine. */
+export const UNPLAYABLE = new Set(
+  process.arch === 'arm64'
+    ? [81, 93, 94, 95, 128, 129, 130, 131, 133, 139, 142, 220, 221, 260, 267, 281, 434, 435]
+    : [15, 34, 56, 57, 58, 59, 60, 61, 62, 130, 162, 169, 200, 219, 231, 234, 247, 306, 322, 434, 435],
+)
+export const EXIT_GROUP = process.arch === 'arm64' ? 94 : 231
+
+/** Why its 32-bit calls cannot be made here; false where they can. */
+export const noCompat: string | false =
+  process.arch === 'x64' ? false : 'a 64-bit program makes 32-bit calls on x86-64 alone'
 
 /** The longest single argument Linux takes is 128 KiB. */
 const ARGUMENT = 100_000
 
 export function noCompiler(): string | undefined {
-  if (process.arch !== 'x64') return 'the player is written for x86-64'
+  if (!['x64', 'arm64'].includes(process.arch)) return 'the player is written for x86-64 and arm64'
   return spawnSync('gcc', ['--version']).error ? 'gcc is not installed' : undefined
 }
 

@@ -1,9 +1,51 @@
 /*
  * Makes the system calls whose numbers are its arguments, and nothing else: no C start-up, no library, so that the
  * first call after execve is the first number. Arguments are such that every call fails or does nothing.
- * "c" makes the next number through int 0x80 (32-bit ABI), "f" forks: the child plays the numbers up to "e".
+ * "c" makes the next number through int 0x80 (32-bit ABI of x86-64), "f" forks: the child plays the numbers up to "e".
+ * "p" waits until it is killed.
  */
 typedef long word;
+
+#ifdef __aarch64__
+enum { FORK = 220, WAIT4 = 260, EXIT_GROUP = 94 };
+
+static word call(word number, word a, word b, word c)
+{
+  register word nr __asm__("x8") = number;
+  register word x0 __asm__("x0") = a;
+  register word x1 __asm__("x1") = b;
+  register word x2 __asm__("x2") = c;
+  register word x3 __asm__("x3") = -1;
+  register word x4 __asm__("x4") = -1;
+  register word x5 __asm__("x5") = -1;
+  __asm__ volatile("svc 0" : "+r"(x0) : "r"(nr), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+  return x0;
+}
+
+/* A 64-bit program of arm64 cannot make 32-bit calls. */
+static word call32(word number)
+{
+  return call(EXIT_GROUP, number, 0, 0);
+}
+
+/* clone with nothing shared; 17 is SIGCHLD. What call() passes beside is looked at by none of its flags. */
+static word fork_call(void)
+{
+  return call(FORK, 17, 0, 0);
+}
+
+/* ppoll of nothing. */
+static void wait_forever(void)
+{
+  register word nr __asm__("x8") = 73;
+  register word x0 __asm__("x0") = 0;
+  register word x1 __asm__("x1") = 0;
+  register word x2 __asm__("x2") = 0;
+  register word x3 __asm__("x3") = 0;
+  __asm__ volatile("svc 0" : "+r"(x0) : "r"(nr), "r"(x1), "r"(x2), "r"(x3) : "memory");
+}
+#else
+enum { FORK = 57, WAIT4 = 61, EXIT_GROUP = 231 };
 
 static word call(word number, word a, word b, word c)
 {
@@ -24,6 +66,17 @@ static word call32(word number)
   return result;
 }
 
+static word fork_call(void)
+{
+  return call(FORK, 0, 0, 0);
+}
+
+static void wait_forever(void)
+{
+  call(34, 0, 0, 0);
+}
+#endif
+
 static word parse(const char **at)
 {
   word value = 0;
@@ -39,18 +92,21 @@ __attribute__((noreturn, used)) void play(word *stack)
     for (const char *at = (const char *)stack[i + 1]; *at;) {
       if (*at == 'f') {
         at++;
-        word child = call(57, 0, 0, 0);
+        word child = fork_call();
         if (child == 0) {
           depth++;
         } else {
-          call(61, child, 0, 0);
+          call(WAIT4, child, 0, 0);
           for (word open = 1; open; at++)
             open += *at == 'f' ? 1 : *at == 'e' ? -1 : 0;
         }
       } else if (*at == 'e') {
         at++;
         if (depth)
-          call(231, 0, 0, 0);
+          call(EXIT_GROUP, 0, 0, 0);
+      } else if (*at == 'p') {
+        at++;
+        wait_forever();
       } else if (*at == 'c') {
         at++;
         compat = 1;
@@ -65,8 +121,12 @@ __attribute__((noreturn, used)) void play(word *stack)
         at++;
       }
     }
-  call(231, 0, 0, 0);
+  call(EXIT_GROUP, 0, 0, 0);
   __builtin_unreachable();
 }
 
+#ifdef __aarch64__
+__asm__(".globl _start\n_start:\n  mov x0, sp\n  bl play\n");
+#else
 __asm__(".globl _start\n_start:\n  mov %rsp, %rdi\n  and $-16, %rsp\n  call play\n");
+#endif
