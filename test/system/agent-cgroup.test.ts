@@ -176,15 +176,16 @@ describe('control groups v2', { skip }, () => {
     end(one)
   })
 
-  it('its service is gone meanwhile: it is free all the same, as near to home as there is', async () => {
+  it('its service is gone meanwhile: it is free all the same, in the root, and in no slice', async () => {
     const home = service('gone')
     const one = startIn(home, 'while :; do :; done')
     const id = await done(one.pid, 'act: cpu, percent: 10, for: 1h')
     const group = groupOf(one.pid) as string
     rmdirSync(join(root, home))
     await undo(id)
-    // The slice hands a controller down, so it takes no processes: the root is the next.
+    // The kernel would let it into the slice, and no service into a slice that holds a process.
     assert.equal(groupOf(one.pid), '/')
+    assert.equal(read(slice, 'cgroup.type'), 'domain')
     assert.equal(existsSync(join(root, group)), false)
     await runs(one.pid)
     end(one)

@@ -18,7 +18,7 @@ import { signalProcess } from '../../src/agent/host/pidfd.ts'
 import { startTicksOf, statusOf } from '../../src/agent/host/processes.ts'
 import { patience } from '../patience.ts'
 import { Acting, on } from './acting.ts'
-import { Cleanup, until } from './hosts.ts'
+import { Cleanup, childrenOf, until } from './hosts.ts'
 
 const skip = process.getuid?.() === 0 ? false : 'it takes root'
 
@@ -69,7 +69,10 @@ describe('promises on real processes', { skip }, () => {
     const twice = await act(on(one.pid, `act: freeze, for: ${3 * patience}s`))
     assert.equal(twice.promises[0]!.state, 'kept', 'once is enough')
     await until('it is back', () => readFileSync(`/proc/${one.pid}/cgroup`, 'utf8') === group || undefined, 6)
-    assert.equal(readdirSync(leases).filter((name) => name.endsWith('.json')).length, 0)
+    await until(
+      'the lease is gone',
+      () => readdirSync(leases).every((name) => !name.endsWith('.json')) || undefined,
+    )
   })
 
   it('nice and cpu are taken back too', async () => {
@@ -100,8 +103,7 @@ describe('promises on real processes', { skip }, () => {
     })
     const report = await act(on(one.pid, `act: suspend_exec, for: ${8 * patience}s`))
     assert.equal(report.promises[0]!.state, 'repaired', JSON.stringify(report))
-    // The gate opens within a second, on a processor of its own.
-    await new Promise((resolve) => setTimeout(resolve, 2500 * patience))
+    await until('the gate is open', () => childrenOf(acting.keeper.pid as number).some(isGate) || undefined)
     one.stdin?.write('\n')
     await new Promise((resolve) => setTimeout(resolve, 1500))
     assert.equal(said, '', 'its program has not started')
@@ -332,6 +334,12 @@ describe('promises on real processes', { skip }, () => {
     assert.equal(existsSync(mark), false)
   })
 })
+
+/** It watches for the starts of programs. */
+const isGate = ({ pid }: { pid: number }) =>
+  readdirSync(`/proc/${pid}/fdinfo`).some((fd) =>
+    /^fanotify (?!flags)/m.test(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')),
+  )
 
 interface Line {
   how: string

@@ -131,17 +131,17 @@ function members(group: string): number[] {
   }
 }
 
-/** To the group it came from; is that gone, to the nearest one above that takes processes. The root does. */
+/**
+ * To the group it came from; is that gone, to the root, and not to a group between: one that hands controllers down must
+ * hold no process (the kernel may let it in, and make of the group one that no other process can enter any more).
+ */
 function moveHome(pid: number, group: string, from: string | undefined): void {
   if (from === undefined) return
-  if (write(join(from, 'cgroup.procs'), String(pid))) return
-  // A frozen group lies under its home; the group of a limit lies elsewhere.
-  let above = dirname(basename(group).startsWith(FROZEN) ? group : from)
-  while (above.startsWith('/sys/fs/cgroup/')) {
-    if (write(join(above, 'cgroup.procs'), String(pid))) return
-    above = dirname(above)
-  }
-  write('/sys/fs/cgroup/cgroup.procs', String(pid))
+  const v1 = cpuV1 !== undefined && group.startsWith(`${cpuV1}/`)
+  // A frozen group lies under the one it is to go home to, whatever it came from.
+  const places = [from, ...(basename(group).startsWith(FROZEN) ? [dirname(group)] : []), v1 ? cpuV1 : unified]
+  for (const place of places)
+    if (place !== undefined && write(join(place, 'cgroup.procs'), String(pid))) return
 }
 
 /** False: the kernel refuses, or there is no such file. */
