@@ -83,7 +83,29 @@ promises:
       ],
       [
         'control:\n  sequnce: [files]\n',
-        'default.yaml:2:3: unknown key sequnce in control: docs/reference/policy.md has what there is',
+        'default.yaml:2:3: unknown key sequnce in control, did you mean sequence?',
+      ],
+      [
+        'control:\n  speed: 3\n',
+        'default.yaml:2:3: unknown key speed in control: docs/reference/policy.md has what there is',
+      ],
+      [
+        'promises:\n  - processes: { name: x, akt: kill }\n',
+        'default.yaml:2:16: act is missing in promises.0.processes: one of warn, signal, kill, stop, delay, freeze, cpu, nice, suspend_exec, restart, ladder',
+        'default.yaml:2:27: unknown key akt in promises.0.processes, did you mean act?',
+      ],
+      [
+        'promises:\n  - processes: { name: x, act: slap }\n',
+        'default.yaml:2:32: promises.0.processes.act: one of warn, signal, kill, stop, delay, freeze, cpu, nice, suspend_exec, restart, ladder',
+      ],
+      [
+        'control:\n  sequence: files\n',
+        'default.yaml:2:13: control.sequence: Invalid input: expected array, received string',
+      ],
+      [
+        'promises:\n  - forensics: { tool: strace, for: 5s }\n',
+        'default.yaml:2:16: filter is missing in promises.0.forensics',
+        'default.yaml:2:18: unknown key tool in promises.0.forensics, did you mean tools?',
       ],
       [
         'classes:\n  a: b.web\n  b: "!c"\n  c: a\n',

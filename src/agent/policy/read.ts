@@ -1,7 +1,13 @@
 /** A policy's text to promises: every mistake found, each with its place. */
 import { createHash } from 'node:crypto'
 import type { z } from 'zod'
-import { type ClassExpression, ClassExpressionError, classesNamed, parseClassExpression } from '#classes'
+import {
+  type ClassExpression,
+  ClassExpressionError,
+  classesNamed,
+  nearest,
+  parseClassExpression,
+} from '#classes'
 import { PolicyError } from '../errors.ts'
 import type { PromiseType } from '../promises/interface.ts'
 import {
@@ -12,7 +18,8 @@ import {
 } from '../promises/processes/filter.ts'
 import { orderClasses } from './cycles.ts'
 import { type Path, type PolicyDocument, readDocument } from './document.ts'
-import { type PolicyBody, type PromiseBody, policyShape } from './policy-shape.ts'
+import { keysAt } from './keys.ts'
+import { type PolicyBody, type PromiseBody, policySchema, policyShape } from './policy-shape.ts'
 import { milliseconds } from './shapes.ts'
 import type { Policy, PolicyPromise } from './types.ts'
 import { expandAll, resolveVariables, type VariableFault } from './variables.ts'
@@ -100,7 +107,7 @@ class Reader {
       }
     }
     for (const { path, at, message } of faults) this.#fault(path, message, at)
-    const parsed = policyShape(types).safeParse(value)
+    const parsed = policyShape(types).safeParse(value, { reportInput: true })
     if (!parsed.success) {
       for (const issue of parsed.error.issues) this.#issue(issue, [])
       this.#throwIfAny()
@@ -199,11 +206,21 @@ class Reader {
 
   #issue(issue: z.core.$ZodIssue, above: Path): void {
     const path = [...above, ...issue.path]
+    const within = (at: Path) => (at.length > 0 ? ` in ${at.join('.')}` : '')
     if (issue.code === 'unrecognized_keys')
-      for (const key of issue.keys)
+      for (const key of issue.keys) {
+        const meant = nearest(key, keysAt(policySchema(this.#options.types), path))
         this.#faults.push(
-          `${this.#document.placeOfKey([...path, key])}: unknown key ${key}${path.length > 0 ? ` in ${path.join('.')}` : ''}: docs/reference/policy.md has what there is`,
+          `${this.#document.placeOfKey([...path, key])}: unknown key ${key}${within(path)}${meant.length > 0 ? `, did you mean ${meant.join(' or ')}?` : ': docs/reference/policy.md has what there is'}`,
         )
+      }
+    else if ((issue.code === 'invalid_type' || issue.code === 'invalid_value') && issue.input === undefined)
+      this.#fault(
+        path.slice(0, -1),
+        `${String(path.at(-1))} is missing${within(path.slice(0, -1))}${issue.code === 'invalid_value' ? `: one of ${issue.values.join(', ')}` : ''}`,
+      )
+    else if (issue.code === 'invalid_value')
+      this.#fault(path, `${path.join('.')}: one of ${issue.values.join(', ')}`)
     else this.#fault(path, `${path.join('.') || 'the policy'}: ${issue.message}`)
   }
 
