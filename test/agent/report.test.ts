@@ -152,3 +152,22 @@ test('a program that something is tolerated of is not delayed: the plan says so,
     /: delay for 10 min: .* not delayed: something of it is tolerated/,
   )
 })
+
+test('a step of the ladder that lasts still says so, and how long', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lymph-ladder-'))
+  try {
+    const never: Hands['never'] = { why: () => undefined, told: 'init' }
+    const world = { ...hands(), ...{ never, folder, filters: new Map() } }
+    world.offenders = { ph_sequence: [offender(7)], ph_load: [] }
+    const body = processes.shape.parse({ binary: '/usr/bin/x', act: 'ladder', ladder: { observe: '1m' } })
+    const lineAt = async (now: number): Promise<string> => {
+      const at = { ...world, now: () => now }
+      const { steps } = await processes.plan(body, at)
+      return (await processes.act(steps[0]!, body, at)).line
+    }
+    assert.equal(await lineAt(0), '/usr/bin/x: nothing more for now: observed from now on, for 60 s')
+    assert.equal(await lineAt(58_500), '/usr/bin/x: nothing more for now: observe lasts 2 s more')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})

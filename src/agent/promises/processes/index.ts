@@ -19,7 +19,7 @@ import { suspendExec } from './suspend-exec.ts'
 
 interface ProcessStep extends Step {
   act: ProcessAct | 'observe'
-  detail: { held?: Held; binary?: string; climb?: Climb; argv?: readonly string[] }
+  detail: { held?: Held; binary?: string; climb?: Climb; why?: string; argv?: readonly string[] }
 }
 
 export const processes: PromiseType<ProcessesBody, ProcessStep> = {
@@ -126,7 +126,7 @@ function climbSteps(body: ProcessesBody, selected: readonly Selected[], world: W
   return binaries.flatMap(([binary, of], at): ProcessStep[] => {
     const seenAt = Math.max(...of.map(({ offence }) => offence?.seenAt ?? 0))
     const before = climbs.get(binary)
-    const { climb, act } = nextStep(before, seenAt, times, world.now())
+    const { climb, act, why } = nextStep(before, seenAt, times, world.now())
     const lfc = Math.max(...of.map(({ offence }) => offence?.lfc ?? 0))
     const pids = of.map(({ process: { pid } }) => pid)
     const unitMs = body.unit === undefined ? undefined : milliseconds(body.unit)
@@ -135,7 +135,7 @@ function climbSteps(body: ProcessesBody, selected: readonly Selected[], world: W
       outlook.push(`never touched, whatever a policy says: ${world.never.told}`)
     const incidents = incidentsOf(of)
     if (act === undefined || act === 'delay')
-      return [{ act: act ?? 'observe', target: binary, incidents, outlook, detail: { binary, climb } }]
+      return [{ act: act ?? 'observe', target: binary, incidents, outlook, detail: { binary, climb, why } }]
     return of.map((one, index) => ({
       act,
       target: targetOf(one),
@@ -148,12 +148,12 @@ function climbSteps(body: ProcessesBody, selected: readonly Selected[], world: W
 }
 
 async function actOn(step: ProcessStep, body: ProcessesBody, hands: Hands): Promise<Outcome> {
-  const { held, binary, argv } = step.detail
+  const { held, binary, argv, why } = step.detail
   const forMs = milliseconds(body.for ?? lastsInLadder(step.act, body))
   const unitMs = body.unit === undefined ? undefined : milliseconds(body.unit)
   switch (step.act) {
     case 'observe':
-      return { result: 'kept', line: `${step.target}: observed` }
+      return { result: 'kept', line: `${step.target}: nothing more for now: ${why}` }
     case 'warn':
       return { result: 'kept', line: `${step.target}: warned of, as the policy asks; nothing is done to it` }
     case 'restart':
