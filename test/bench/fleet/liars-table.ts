@@ -1,5 +1,5 @@
 /** Tables of liars: the recipe's grid, named adversaries against the real rounds, and deniers. */
-import { type PairAnswer, UNKNOWN } from '#fleet'
+import { chanceInSample, type PairAnswer, UNKNOWN } from '#fleet'
 import { replayAsking } from './asking.ts'
 import { draw, mean, random, table, to } from './fleet.ts'
 import { colluding, liarFigures, noToAll, unprepared, yesToAll, yesToHalf } from './liars.ts'
@@ -20,9 +20,12 @@ export function liarTables(
   say: (text: string) => void,
 ) {
   const base = { window: 6, seed: 1 }
+  const quorums = [1, 2, 3, 5]
   const grid = [1, 3, 6, 11].map((liars) => ({
     liars,
-    kept: [1, 2, 3, 5].map(
+    // An attack that no honest host knows is kept unless `quorum` liars are in the sample.
+    drawn: quorums.map((quorum) => 1 - chanceInSample(hosts.size - 1, liars, 15, quorum)),
+    kept: quorums.map(
       (quorum) =>
         liarFigures(hosts, attack, colluding, liars, {
           ...base,
@@ -37,8 +40,13 @@ export function liarTables(
   )
   say(
     table(
-      ['liars', 'k=1', '2', '3', '5', "recipe's, of 56"],
-      grid.map(({ liars, kept }) => [liars, ...kept.map((one) => one.toFixed(2)), theirs[liars]!]),
+      ['liars', 'k=1', '2', '3', '5', 'by the draw alone', "recipe's, of 56"],
+      grid.map(({ liars, kept, drawn }) => [
+        liars,
+        ...kept.map((one) => one.toFixed(2)),
+        drawn.map((one) => one.toFixed(2)).join(' '),
+        theirs[liars]!,
+      ]),
     ),
   )
   const named = [yesToAll, yesToHalf, unprepared, colluding, noToAll].flatMap((adversary) =>
