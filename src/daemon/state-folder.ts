@@ -31,6 +31,7 @@ export const stateNames = {
   mesh: 'mesh',
   log: 'log',
   journal: 'journal',
+  journalHead: 'run/journal-head.json',
 } as const
 
 const daemonFolders = [

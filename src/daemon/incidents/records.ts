@@ -7,6 +7,7 @@ import { DaemonError, oneLine } from '../errors.ts'
 import type { Messages } from '../messages.ts'
 import type { ProfileSaves } from '../profiles/saves.ts'
 import { stateNames } from '../state-folder.ts'
+import { writeHead } from './head-file.ts'
 import { ToleranceLink } from './tolerances.ts'
 
 export interface RecordPorts {
@@ -44,7 +45,13 @@ export class HostRecords {
     const heads = store.records<JournalHead>('journal-head')
     this.#journal = await JournalWriter.open({
       folder: join(state, stateNames.journal),
-      keep: { read: () => heads.get(headName), write: (head) => heads.put(headName, head) },
+      keep: {
+        read: () => heads.get(headName),
+        write: async (head) => {
+          await heads.put(headName, head)
+          writeHead(state, head, now())
+        },
+      },
       now,
       say: (line) => messages.say(1, line),
     })
