@@ -110,7 +110,8 @@ export async function makeBaseline(options: IntegrityOptions): Promise<BaselineI
     throw error
   }
   const { entries } = writer.progress
-  if (options.packages !== null) saveWhole(places.owners, ownersOf(header.roots))
+  if (options.packages !== null)
+    saveWhole(places.owners, await ownersOf(header.roots, options.packages?.places))
   const sha256 = writer.finish()
   dropProgress(places.progress)
   return { header, entries, sha256, bytes }

@@ -3,7 +3,6 @@
  * and holding what the package says. What a package owns is read when something has changed, and only for that.
  */
 
-import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   closeSync,
@@ -16,9 +15,9 @@ import {
   readFileSync,
 } from 'node:fs'
 import { basename, join } from 'node:path'
-import { promisify } from 'node:util'
 import { fromText, pathBytes } from './entry.ts'
 import type { Finding } from './findings.ts'
+import { rpmFiles } from './rpm.ts'
 
 /** Where dpkg keeps its records; another root for tests. */
 export interface PackagePlaces {
@@ -46,16 +45,18 @@ interface Owner {
   transactions: readonly Transaction[]
   /** The digest the package has for this path. */
   digest: { algorithm: 'md5' | 'sha256'; hex: string } | undefined
+  /** It owned the path, and does not any more: it explains that the file is gone, and nothing else. */
+  past?: boolean
 }
 
 type Judged = Finding & { raw?: string }
 
 /** The log has whole seconds. */
 const slackMs = 2000
-const rpmLotPaths = 500
-const rpmLimits = { timeout: 60_000, maxBuffer: 64 * 1024 * 1024 }
-/** rpm tells when a package was in, not when it began. */
-const rpmLongestMs = 30 * 60_000
+/** Before the name of a package of rpm's, among what packages own. */
+const rpmMark = 'rpm:'
+/** By length in hex digits. */
+const digests: Readonly<Record<number, 'md5' | 'sha256' | undefined>> = { 32: 'md5', 64: 'sha256' }
 
 /** /bin may be a link to /usr/bin: packages name the one, walks find the other. */
 function aliases(path: string): string[] {
@@ -71,21 +72,41 @@ function* lists(info: string): Generator<[name: string, paths: string[]]> {
 }
 
 /** `PACKAGE TAB PATH` lines of what packages own below some roots, kept with a baseline: a removed file has no owner any more. */
-export function ownersOf(roots: readonly string[], places: PackagePlaces = systemPlaces): string {
+export async function ownersOf(
+  roots: readonly string[],
+  places: PackagePlaces = systemPlaces,
+): Promise<string> {
   const tops = roots.map(fromText)
   const below = (path: string) => tops.some((top) => path.startsWith(top))
   const lines: string[] = []
   for (const [name, paths] of lists(places.dpkgInfo))
     for (const path of paths)
       if (path !== '' && (below(path) || below(`/usr${path}`))) lines.push(`${name}\t${path}\n`)
+  if (existsSync(places.rpm))
+    try {
+      for await (const { name, path } of rpmFiles(places.rpm))
+        if (below(path) || below(`/usr${path}`)) lines.push(`${rpmMark}${name}\t${path}\n`)
+    } catch {
+      // Then what its packages remove is a finding.
+    }
   return lines.join('')
 }
 
+/** `[package, path]` of what packages owned at the baseline, by one package manager. */
+function* keptOwners(file: string, mark: string): Generator<[name: string, path: string]> {
+  if (!existsSync(file)) return
+  for (const line of readFileSync(file, 'latin1').split('\n')) {
+    const [marked = '', path] = line.split('\t')
+    const of = marked.startsWith(rpmMark) ? rpmMark : ''
+    if (path && of === mark) yield [marked.slice(of.length), path]
+  }
+}
+
 export class PackageRecords {
-  readonly #places: PackagePlaces
+  readonly places: PackagePlaces
 
   constructor(places: Partial<PackagePlaces> = {}) {
-    this.#places = { ...systemPlaces, ...places }
+    this.places = { ...systemPlaces, ...places }
   }
 
   /**
@@ -106,8 +127,9 @@ export class PackageRecords {
   async #owners(paths: ReadonlySet<string>, ownersFile: string): Promise<Map<string, Owner[]>> {
     const found = new Map<string, Owner[]>()
     const own = (path: string, owner: Owner) => found.set(path, [...(found.get(path) ?? []), owner])
-    if (existsSync(this.#places.dpkgInfo)) this.#dpkg(paths, ownersFile, own)
-    if (existsSync(this.#places.rpm)) await this.#rpm(paths, own)
+    if (existsSync(this.places.dpkgInfo)) this.#dpkg(paths, ownersFile, own)
+    // Where rpm does not answer nothing is expected on its account.
+    if (existsSync(this.places.rpm)) await this.#rpm(paths, ownersFile, own).catch(() => {})
     return found
   }
 
@@ -121,12 +143,8 @@ export class PackageRecords {
       const of = byPackage.get(name) ?? new Map<string, string>()
       byPackage.set(name, of.set(alias, path))
     }
-    for (const [name, all] of lists(this.#places.dpkgInfo)) for (const alias of all) owns(name, alias)
-    if (existsSync(ownersFile))
-      for (const line of readFileSync(ownersFile, 'latin1').split('\n')) {
-        const [name, alias] = line.split('\t')
-        if (name && alias) owns(name, alias)
-      }
+    for (const [name, all] of lists(this.places.dpkgInfo)) for (const alias of all) owns(name, alias)
+    for (const [name, alias] of keptOwners(ownersFile, '')) owns(name, alias)
     const transactions = this.#transactions()
     for (const [name, of] of byPackage) {
       const sums = this.#sums(name)
@@ -142,7 +160,7 @@ export class PackageRecords {
   }
 
   #sums(name: string): Map<string, string> {
-    const file = join(this.#places.dpkgInfo, `${name}.md5sums`)
+    const file = join(this.places.dpkgInfo, `${name}.md5sums`)
     if (!existsSync(file)) return new Map()
     const lines = readFileSync(file, 'latin1').split('\n')
     return new Map(lines.map((line) => [line.slice(34), line.slice(0, 32)]))
@@ -150,7 +168,7 @@ export class PackageRecords {
 
   /** By package, with and without its architecture: of the log and the one before it. */
   #transactions(): Map<string, Transaction[]> {
-    const { dpkgLog } = this.#places
+    const { dpkgLog } = this.places
     const all = new Map<string, Transaction[]>()
     for (const file of [`${dpkgLog}.1`, dpkgLog]) {
       if (!existsSync(file)) continue
@@ -175,45 +193,56 @@ export class PackageRecords {
     return all
   }
 
-  async #rpm(paths: ReadonlySet<string>, own: (path: string, owner: Owner) => void): Promise<void> {
-    // Paths that are no UTF-8 cannot be told to rpm as an argument of ours.
-    const names = [...paths].filter((path) => pathBytes(path).toString('utf8') !== '' && !path.includes('\n'))
-    for (let at = 0; at < names.length; at += rpmLotPaths)
-      for (const path of names.slice(at, at + rpmLotPaths)) {
-        const text = pathBytes(path).toString('utf8')
-        const format =
-          '%{NAME}\\t%{VERSION}-%{RELEASE}\\t%{INSTALLTIME}\\t[%{FILENAMES}\\v%{FILEDIGESTS}\\v]\\n'
-        const answer = await promisify(execFile)(
-          this.#places.rpm,
-          ['-qf', '--qf', format, '--', text],
-          rpmLimits,
-        ).catch(() => undefined)
-        const [name, version = '', installed = '', files = ''] =
-          answer?.stdout.split('\n')[0]?.split('\t') ?? []
-        if (!name || !/^\d+$/.test(installed)) continue
-        const listed = files.split('\v')
-        const hex = listed[listed.indexOf(text) + 1] ?? ''
-        const end = Number(installed) * 1000
-        own(path, {
-          name,
-          transactions: [{ verb: 'install', version, start: end - rpmLongestMs, end }],
-          digest: /^[0-9a-f]{64}$/.test(hex) ? { algorithm: 'sha256', hex } : undefined,
-        })
-      }
+  /** The files that packages own now; those that one owned at the baseline belong to its last transaction, or to its removal. */
+  async #rpm(
+    paths: ReadonlySet<string>,
+    ownersFile: string,
+    own: (path: string, owner: Owner) => void,
+  ): Promise<void> {
+    const wanted = new Map<string, string>()
+    for (const path of paths) for (const alias of aliases(path)) wanted.set(alias, path)
+    const owned = new Map<string, string>()
+    for (const [name, alias] of keptOwners(ownersFile, rpmMark)) {
+      const path = wanted.get(alias)
+      if (path !== undefined) owned.set(path, name)
+    }
+    const before = new Set(owned.values())
+    const installed = new Map<string, Transaction>()
+    for await (const { name, version, start, end, path: alias, digest } of rpmFiles(this.places.rpm)) {
+      const transaction = { verb: 'install', version, start, end }
+      if (before.has(name)) installed.set(name, transaction)
+      const path = wanted.get(alias)
+      if (path === undefined) continue
+      owned.delete(path)
+      const algorithm = digests[digest.length]
+      const hex = digest.toLowerCase()
+      own(path, { name, transactions: [transaction], digest: algorithm ? { algorithm, hex } : undefined })
+    }
+    for (const [path, name] of owned) {
+      const now = installed.get(name)
+      // rpm keeps no record of what it removed: that the package is not there any more is all there is.
+      const gone = now
+        ? { ...now, verb: 'upgrade' }
+        : { verb: 'remove', version: '', start: 0, end: Infinity }
+      own(path, { name, transactions: [gone], digest: undefined, past: true })
+    }
   }
 }
 
 function reason(finding: Finding, raw: string, owners: readonly Owner[], since: number): string | undefined {
   if (finding.change === 'unreadable') return undefined
-  for (const { name, transactions, digest } of owners) {
+  for (const { name, transactions, digest, past } of owners) {
     const after = transactions.filter(({ end }) => end + slackMs >= since)
     const told = ({ verb, version, end }: Transaction) =>
-      `${name} ${version}: ${verb}, ${new Date(end).toISOString()}`
+      Number.isFinite(end)
+        ? `${name} ${version}: ${verb}, ${new Date(end).toISOString()}`
+        : `${name}: ${verb}, some time since the baseline`
     if (finding.change === 'removed') {
       const gone = after.find(({ verb }) => verb !== 'install')
       if (gone) return told(gone)
       continue
     }
+    if (past) continue
     const changed = changedAt(raw)
     const by = after.find(({ start, end }) => changed >= start - slackMs && changed <= end + slackMs)
     if (by && (digest === undefined || holds(raw, digest))) return told(by)
