@@ -119,10 +119,30 @@ function room(folder: string, tools: number, limits: EvidenceLimits): void {
   const kept = bytesBelow(folder)
   if (kept + wanted > limits.totalBytes)
     throw new AgentError(
-      `${folder}: ${kept} bytes of evidence are kept and ${limits.totalBytes} is the most: ${make}`,
+      `${folder}: ${kept} bytes of evidence are kept, up to ${wanted} may come, and ${limits.totalBytes} is the most: ${make}`,
     )
   if (listEvidence(folder).manifests.length >= limits.count)
     throw new AgentError(`${folder}: ${limits.count} collections are kept, which is the most: ${make}`)
+}
+
+interface Ready {
+  tool: EvidenceTool
+  program: string
+}
+
+/** All at once, but for those that trace: a process has one tracer. In the order of `ready`. */
+function inTurn<T>(ready: readonly Ready[], run: (one: Ready) => Promise<T>): Promise<T>[] {
+  const tracers = ready
+    .filter(({ tool }) => tool.traces)
+    .sort((a, b) => Number(a.tool.endless) - Number(b.tool.endless))
+  const runs = new Map<Ready, Promise<T>>()
+  let before: Promise<unknown> = Promise.resolve()
+  for (const one of tracers) {
+    const running = before.then(() => run(one))
+    before = running.catch(() => {})
+    runs.set(one, running)
+  }
+  return ready.map((one) => runs.get(one) ?? run(one))
 }
 
 /** @throws AgentError; nothing half is left behind */
@@ -157,29 +177,28 @@ export async function collectEvidence(request: EvidenceRequest): Promise<Manifes
   try {
     // All at once: what they tell of is happening now. Where one cannot go on, none does.
     const failed = new AbortController()
-    const ended = await Promise.allSettled(
-      ready.map(async ({ tool, program }) => {
-        const own = join(draft, tool.name)
-        mkdirSync(own, { mode: 0o700 })
-        const argv = tool.argv({ pid, bytes: limits.bytes, folder: own })
-        const toolVersion = await versionOf(program, tool)
-        const looksAt = tool.process && seen.state !== 'T' ? { pid, startTicks: +seen.startTicks } : undefined
-        const ran = await runTool({
-          ...{ tool, program, toolVersion, argv, folder: own, limits, now, alive },
-          signal: AbortSignal.any([signal, failed.signal]),
-          lease: request.leases?.program(`${tool.name} of ${pid}`, limits.timeMs, looksAt),
-        }).catch((error) => {
-          failed.abort()
-          throw error
-        })
-        // The folder was another one then.
-        const files = ran.files.map((file) => ({ ...file, name: `${tool.name}/${file.name}` }))
-        return { ...ran, argv: argv.map((word) => word.replace(own, tool.name)), files }
-      }),
-    )
-    const done = ended.map((one) => {
-      if (one.status === 'rejected') throw one.reason
-      return one.value
+    const one = async ({ tool, program }: Ready) => {
+      const own = join(draft, tool.name)
+      mkdirSync(own, { mode: 0o700 })
+      const argv = tool.argv({ pid, bytes: limits.bytes, folder: own })
+      const toolVersion = await versionOf(program, tool)
+      const looksAt = tool.process && seen.state !== 'T' ? { pid, startTicks: +seen.startTicks } : undefined
+      const ran = await runTool({
+        ...{ tool, program, toolVersion, argv, folder: own, limits, now, alive },
+        signal: AbortSignal.any([signal, failed.signal]),
+        lease: request.leases?.program(`${tool.name} of ${pid}`, limits.timeMs, looksAt),
+      }).catch((error) => {
+        failed.abort()
+        throw error
+      })
+      // The folder was another one then.
+      const files = ran.files.map((file) => ({ ...file, name: `${tool.name}/${file.name}` }))
+      return { ...ran, argv: argv.map((word) => word.replace(own, tool.name)), files }
+    }
+    const ended = await Promise.allSettled(inTurn(ready, one))
+    const done = ended.map((result) => {
+      if (result.status === 'rejected') throw result.reason
+      return result.value
     })
     const manifest: Manifest = {
       version: 1,

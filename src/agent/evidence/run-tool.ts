@@ -1,5 +1,5 @@
 /** Runs one tool with limits on time, size and disk. What it says is written here, so that no more than allowed is. */
-import { closeSync, openSync, readdirSync, statfsSync, writeSync } from 'node:fs'
+import { chmodSync, closeSync, openSync, readdirSync, statfsSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { killGroup, type ProgramLease, spawnMortal } from '../host/mortal.ts'
 import { bytesBelow, type Manifest, sha256Of } from './manifest.ts'
@@ -109,15 +109,17 @@ export async function runTool(run: ToolRun): Promise<Manifest['tools'][number]> 
   // Nobody ended it, and it did not end well by itself.
   if (ended === '' && how !== 'exit 0' && !(tool.process && !alive()))
     cut = `it ended by itself (${how})${said ? `: ${said.trim().split('\n').at(-1)}` : ''}`
-  const names = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
-  )
+  const paths = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+  for (const path of paths) chmodSync(path, 0o600)
+  const files = paths.map((path) => ({ name: path.slice(folder.length + 1), ...sha256Of(path) }))
+  // The kernel refused to let it grow; a tool may end as if that were nothing.
+  if (cut === '' && !streams && files.some(({ bytes }) => bytes >= limits.bytes))
+    cut = `more than ${limits.bytes} bytes came`
   return {
     ...{ tool: tool.name, program, toolVersion: run.toolVersion, argv, began, ended: now() },
     ...{ end: ended === '' ? how : `${ended} (${how})`, cut },
-    files: names.map((entry) => {
-      const path = join(entry.parentPath, entry.name)
-      return { name: path.slice(folder.length + 1), ...sha256Of(path) }
-    }),
+    files,
   }
 }

@@ -25,6 +25,8 @@ export interface EvidenceTool {
   endless: boolean
   /** It needs the process to be there. */
   process: boolean
+  /** It traces the process, which only one can at a time: these run one after the other, those that end by themselves first. */
+  traces?: boolean
 }
 
 const bins = (name: string): string[] =>
@@ -42,12 +44,12 @@ export const evidenceTools: readonly EvidenceTool[] = [
       file: 'strace.txt',
     },
     argv: ({ pid }) => ['-f', '-tt', '-yy', '-s', '256', '-p', String(pid)],
-    ...{ endless: true, process: true },
+    ...{ endless: true, process: true, traces: true },
   },
   {
     ...{ name: 'gcore', programs: bins('gcore'), version: [], output: 'files', file: '' },
     argv: ({ pid, folder }) => ['-o', join(folder, 'core'), String(pid)],
-    ...{ endless: false, process: true },
+    ...{ endless: false, process: true, traces: true },
   },
   {
     ...{
