@@ -70,7 +70,7 @@ export function loadPolicy(file: string, tags: readonly string[], known: readonl
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     throw new PolicyError(
-      `policy ${file}: ${code === 'ENOENT' ? 'there is no such file: name one in the config, under agent.policy' : message}`,
+      `policy ${file}: ${code === 'ENOENT' ? 'there is no such file: name one that is there, or set agent.policy in the config' : message}`,
     )
   }
   return readPolicy(text, file, {

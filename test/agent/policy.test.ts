@@ -87,7 +87,7 @@ promises:
       ],
       [
         'control:\n  speed: 3\n',
-        'default.yaml:2:3: unknown key speed in control: docs/reference/policy.md has what there is',
+        'default.yaml:2:3: unknown key speed in control: there are sequence, ifelapsed, expireafter',
       ],
       [
         'promises:\n  - processes: { name: x, akt: kill }\n',
@@ -96,7 +96,7 @@ promises:
       ],
       [
         'promises:\n  - processes: { name: x, act: slap }\n',
-        'default.yaml:2:32: promises.0.processes.act: one of warn, signal, kill, stop, delay, freeze, cpu, nice, suspend_exec, restart, ladder',
+        'default.yaml:2:32: promises.0.processes.act: slap is none of warn, signal, kill, stop, delay, freeze, cpu, nice, suspend_exec, restart, ladder',
       ],
       [
         'control:\n  sequence: files\n',
@@ -106,6 +106,12 @@ promises:
         'promises:\n  - forensics: { tool: strace, for: 5s }\n',
         'default.yaml:2:16: filter is missing in promises.0.forensics',
         'default.yaml:2:18: unknown key tool in promises.0.forensics, did you mean tools?',
+      ],
+      [
+        'promises:\n  - report: { text: hi, to: jounal }\n    iff: web\n    processes: { name: x, act: warn, fro: 1 }\n',
+        'default.yaml:2:29: promises.0.report.to: jounal is none of journal, syslog, webhook, mail: did you mean journal?',
+        'default.yaml:3:5: unknown key iff in promises.0, did you mean if?',
+        'default.yaml:4:38: unknown key fro in promises.0.processes: there are filter, name, binary, owner, act, signal, for, unit, percent, nice, restart, limit, most, ladder',
       ],
       [
         'classes:\n  a: b.web\n  b: "!c"\n  c: a\n',

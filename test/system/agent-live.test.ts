@@ -153,6 +153,32 @@ describe('the agent on a live host', { skip }, () => {
     rmSync(mark, { force: true })
   })
 
+  it('kill -9 of the daemon: what delays would have done is still told, and who has ended is named', async () => {
+    const { pid } = await victim()
+    process.kill(pid, 'SIGKILL')
+    const told = await until('its end is told', async () => {
+      const report = await agent(
+        policy('promises:\n  - if: any\n    processes: { filter: ph_sequence, act: warn }\n'),
+        ...['--dry-run'],
+      )
+      const [line] = report.promises[0]?.ended.filter((one) => one.includes(`(${pid})`)) ?? []
+      return line
+    })
+    assert.match(told, / ended \d{4}-.*: LFC \d+, seen last .*, incident [0-9a-f]+$/)
+    const figure = async () => (await ledger()).wouldHaveDelayed
+    const before = await figure()
+    assert.ok(before && before.processes > 0 && before.ms > 0, JSON.stringify(before))
+    // Within its last six seconds a daemon that is killed may lose what it counted.
+    await new Promise((resolve) => setTimeout(resolve, 7000))
+    process.kill(partOf(' daemon '), 'SIGKILL')
+    const after = await until('the daemon is back', async () => (await figure()) ?? undefined)
+    assert.ok(after.processes >= before.processes && after.ms >= before.ms, JSON.stringify({ before, after }))
+    await until(
+      'the sensor is back',
+      async () => (await ask<{ sensor: string }>(state, ['status'])).sensor === 'kernel' || undefined,
+    )
+  })
+
   it('a run deals with the semaphore; what comes after raises it again', async () => {
     const { pid, step } = await victim()
     const file = policy(

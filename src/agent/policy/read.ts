@@ -1,13 +1,7 @@
 /** A policy's text to promises: every mistake found, each with its place. */
 import { createHash } from 'node:crypto'
 import type { z } from 'zod'
-import {
-  type ClassExpression,
-  ClassExpressionError,
-  classesNamed,
-  nearest,
-  parseClassExpression,
-} from '#classes'
+import { type ClassExpression, ClassExpressionError, classesNamed, parseClassExpression } from '#classes'
 import { PolicyError } from '../errors.ts'
 import type { PromiseType } from '../promises/interface.ts'
 import {
@@ -18,7 +12,7 @@ import {
 } from '../promises/processes/filter.ts'
 import { orderClasses } from './cycles.ts'
 import { type Path, type PolicyDocument, readDocument } from './document.ts'
-import { keysAt } from './keys.ts'
+import { issueText, unknownKey } from './issues.ts'
 import { type PolicyBody, type PromiseBody, policySchema, policyShape } from './policy-shape.ts'
 import { milliseconds } from './shapes.ts'
 import type { Policy, PolicyPromise } from './types.ts'
@@ -206,22 +200,14 @@ class Reader {
 
   #issue(issue: z.core.$ZodIssue, above: Path): void {
     const path = [...above, ...issue.path]
-    const within = (at: Path) => (at.length > 0 ? ` in ${at.join('.')}` : '')
-    if (issue.code === 'unrecognized_keys')
-      for (const key of issue.keys) {
-        const meant = nearest(key, keysAt(policySchema(this.#options.types), path))
-        this.#faults.push(
-          `${this.#document.placeOfKey([...path, key])}: unknown key ${key}${within(path)}${meant.length > 0 ? `, did you mean ${meant.join(' or ')}?` : ': docs/reference/policy.md has what there is'}`,
-        )
-      }
-    else if ((issue.code === 'invalid_type' || issue.code === 'invalid_value') && issue.input === undefined)
-      this.#fault(
-        path.slice(0, -1),
-        `${String(path.at(-1))} is missing${within(path.slice(0, -1))}${issue.code === 'invalid_value' ? `: one of ${issue.values.join(', ')}` : ''}`,
-      )
-    else if (issue.code === 'invalid_value')
-      this.#fault(path, `${path.join('.')}: one of ${issue.values.join(', ')}`)
-    else this.#fault(path, `${path.join('.') || 'the policy'}: ${issue.message}`)
+    if (issue.code === 'unrecognized_keys') {
+      const schema = policySchema(this.#options.types)
+      for (const key of issue.keys)
+        this.#faults.push(`${this.#document.placeOfKey([...path, key])}: ${unknownKey(key, path, schema)}`)
+      return
+    }
+    const { at, text } = issueText(issue, path)
+    this.#fault(at, text)
   }
 
   #fault(path: Path, message: string, at = 0): void {
@@ -231,8 +217,20 @@ class Reader {
 
   #throwIfAny(): void {
     if (this.#faults.length === 0) return
-    const error = new PolicyError(this.#faults[0] as string)
-    error.faults = this.#faults.slice(0, FAULTS_LIMIT)
+    const error = new PolicyError(inOrder(this.#faults)[0] as string)
+    error.faults = inOrder(this.#faults).slice(0, FAULTS_LIMIT)
     throw error
   }
+}
+
+/** As they stand in the file. */
+function inOrder(faults: readonly string[]): string[] {
+  const placeOf = (fault: string): [number, number] => {
+    const [, line, column] = /:(\d+):(\d+): /.exec(fault) ?? []
+    return [Number(line), Number(column)]
+  }
+  return faults.toSorted((a, b) => {
+    const [one, other] = [placeOf(a), placeOf(b)]
+    return one[0] - other[0] || one[1] - other[1]
+  })
 }
