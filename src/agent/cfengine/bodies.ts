@@ -1,4 +1,5 @@
 /** Promises of cfengine 2 in lymph's words, one method a section. */
+import { isMode } from '../integrity/mode.ts'
 import { signals } from '../promises/processes/shape.ts'
 import type { Token } from './lexer.ts'
 import type { Attribute, CfPromise } from './parser.ts'
@@ -69,7 +70,7 @@ export class PromiseBodies {
   files(promise: CfPromise): Record<string, unknown> {
     const { subject } = promise
     const path = plainText(subject.text)
-    const action = take(promise, 'action')
+    const action = take(promise, 'action') ?? take(promise, 'act')
     const [, verb = 'warn', kind = 'all'] =
       /^(warn|fix)(all|plain|dirs)$/.exec(action?.value ?? 'warnall') ?? []
     if (action && !/^(warn|fix)(all|plain|dirs)$/.test(action.value))
@@ -86,12 +87,19 @@ export class PromiseBodies {
         (action as Attribute).token,
         `${action?.value} looks at everything below, not at ${kind} alone`,
       )
-    const mode = take(promise, 'mode')
+    const mode = take(promise, 'mode') ?? take(promise, 'm')
     const one = (name: string) => take(promise, name)?.value
-    const owner = one('owner')
-    const group = one('group')
+    const owner = one('owner') ?? one('o')
+    const group = one('group') ?? one('g')
     const xdev = one('xdev')
-    const ignore = take(promise, 'ignore')
+    const ignore = [...all(promise, 'ignore'), ...all(promise, 'exclude')].map(({ value }) => value)
+    if (recurse && !/^(inf\w*|\d+)$/.test(recurse.value))
+      this.#words.fault(recurse.token, `recurse=${recurse.value}: a number of folders or inf is wanted`)
+    if (mode && !/\$[({]/.test(mode.value) && !isMode(mode.value))
+      this.#words.fault(
+        mode.token,
+        `mode=${mode.value} is not brought over: 644, o-w or u=rwx,g=rx are such modes`,
+      )
     return {
       path,
       ...(recurse ? { recurse: /^inf/.test(recurse.value) ? 'inf' : Number(recurse.value) } : { recurse: 0 }),
@@ -99,7 +107,7 @@ export class PromiseBodies {
       ...(owner ? { owner: owner.split(',') } : {}),
       ...(group ? { group: group.split(',') } : {}),
       ...(xdev ? { xdev: /^(true|on|yes)$/.test(xdev) } : {}),
-      ...(ignore ? { ignore: [ignore.value] } : {}),
+      ...(ignore.length > 0 ? { ignore } : {}),
       act: verb,
     }
   }
@@ -109,6 +117,8 @@ export class PromiseBodies {
     const owner = take(promise, 'owner')
     const chdir = take(promise, 'chdir')
     take(promise, 'useshell')
+    if (timeout && !/^\d+$/.test(timeout.value))
+      this.#words.fault(timeout.token, `timeout=${timeout.value}: a number of seconds is wanted`)
     const background = take(promise, 'background')
     if (background && /^(true|on|yes)$/.test(background.value))
       this.#words.note(background.token, 'background=true: the run waits for it, within its timeout')
@@ -148,4 +158,11 @@ export function plainText(text: string): string {
 export function take(promise: CfPromise, name: string): Attribute | undefined {
   const index = promise.attributes.findIndex((attribute) => attribute.name === name)
   return index < 0 ? undefined : promise.attributes.splice(index, 1)[0]
+}
+
+/** Each of that name. */
+function all(promise: CfPromise, name: string): Attribute[] {
+  const found: Attribute[] = []
+  for (let one = take(promise, name); one; one = take(promise, name)) found.push(one)
+  return found
 }

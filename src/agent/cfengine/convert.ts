@@ -3,9 +3,11 @@
  * with its place, never left out in silence; what means a little less is a note.
  */
 import { stringify } from 'yaml'
-import { ClassExpressionError, canonify, parseClassExpression } from '#classes'
-import { PolicyError } from '../errors.ts'
+import { ClassExpressionError, canonify, classesNamed, parseClassExpression } from '#classes'
+import { inOrder, PolicyError } from '../errors.ts'
+import { Vocabulary } from '../policy/vocabulary.ts'
 import { detectorNames } from '../promises/processes/filter.ts'
+import { attributeText } from './advice.ts'
 import { PromiseBodies, plainText, take } from './bodies.ts'
 import type { Token } from './lexer.ts'
 import { type Attribute, type CfFilter, CfParser, type CfPolicy, type CfPromise } from './parser.ts'
@@ -42,14 +44,16 @@ class Converter {
   readonly #parser: CfParser
   readonly #policy: CfPolicy
   readonly #file: string
-  readonly #faults: string[] = []
+  readonly #faults: string[]
   readonly #notes: string[] = []
+  readonly #names = new Set<string>()
   readonly #filters = new Set<string>(detectorNames)
 
   constructor(parser: CfParser, policy: CfPolicy, file: string) {
     this.#parser = parser
     this.#policy = policy
     this.#file = file
+    this.#faults = [...parser.faults]
   }
 
   convert(): Imported {
@@ -62,17 +66,22 @@ class Converter {
         classes[canonify(name.text)] = this.#classOf(values)
         continue
       }
-      if (guard !== 'any')
-        this.#fault(name, `${name.text} under ${guard}: what depends on classes belongs in the promises`)
+      if (guard !== 'any' && !/^(add|abort)classes$/i.test(name.text))
+        this.#fault(
+          name,
+          `${name.text} under ${guard} is not brought over: write it without a class, and the class at the promises`,
+        )
       this.#control(name, values, { control, variables, declare })
     }
+    declare.push(...this.#declared(Object.keys(classes), declare))
     const filters = Object.fromEntries(this.#policy.filters.map((filter) => this.#filter(filter)))
     const promises = this.#policy.promises.map((promise) => this.#promise(promise))
-    if (control.sequence === undefined && promises.length > 0)
+    if (control.sequence === undefined && promises.length > 0 && this.#faults.length === 0)
       this.#fault({ line: 1, column: 1 }, 'there is no actionsequence: cfengine runs nothing of it')
     if (this.#faults.length > 0) {
-      const error = new PolicyError(this.#faults[0] as string)
-      error.faults = this.#faults
+      const faults = inOrder(this.#faults)
+      const error = new PolicyError(faults[0] as string)
+      error.faults = faults
       throw error
     }
     const whole = {
@@ -102,7 +111,7 @@ class Converter {
         if (!['files', 'processes', 'shellcommands'].includes(value.text))
           this.#fault(
             value,
-            `the action ${value.text} is not brought over: files, processes and shellcommands are`,
+            `the action ${value.text} is not brought over: files, processes and shellcommands are; leave the others with cfengine`,
           )
       into.control.sequence = [
         ...new Set(words.map((word) => (word === 'shellcommands' ? 'commands' : word))),
@@ -114,10 +123,30 @@ class Converter {
     } else if (key === 'addinstallable')
       into.declare.push(...words.flatMap((word) => word.split(':')).map(canonify))
     else if (key === 'addclasses' || key === 'abortclasses')
-      this.#fault(name, `${name.text} is not brought over: define classes under classes:`)
+      this.#fault(
+        name,
+        `${name.text} is not brought over: define classes under classes:, each with what makes it`,
+      )
     else if (settledElsewhere[key] !== undefined)
       this.#note(name, `${name.text} is settled elsewhere: ${settledElsewhere[key]}`)
     else into.variables[name.text] = plainText(words.join(' '))
+  }
+
+  /** Names in lists of classes that nothing here makes: in cfengine's groups they are hosts, whose names are their classes. */
+  #declared(made: readonly string[], declared: readonly string[]): string[] {
+    const vocabulary = new Vocabulary([...made, ...declared])
+    const others = new Set<string>()
+    for (const { section, values } of this.#policy.assignments)
+      for (const value of section === 'classes' ? values : [])
+        for (const name of namesIn(value.text)) {
+          if (vocabulary.knows(name) || others.has(name)) continue
+          others.add(name)
+          this.#note(
+            value,
+            `${name} is declared as a class that something else sets: each host's own name is one there`,
+          )
+        }
+    return [...others]
   }
 
   /** A list of classes is true where any of them is. */
@@ -185,7 +214,7 @@ class Converter {
   }
 
   #promise(promise: CfPromise): Record<string, unknown> {
-    const { section, classes, classToken, subject } = promise
+    const { section, classes, classToken } = promise
     const guard = this.#guard(classes, classToken)
     const rest = { ...promise, attributes: [...promise.attributes] }
     const language = this.#language(rest)
@@ -200,19 +229,27 @@ class Converter {
         : section === 'files'
           ? { files: bodies.files(rest) }
           : { commands: bodies.command(rest) }
-    for (const { name, token } of rest.attributes)
-      this.#fault(token, `${name}= of ${section} is not brought over`)
+    for (const { name, token } of rest.attributes) this.#fault(token, attributeText(name, section))
     return {
-      name: `${section}-${subject.line}`,
+      name: this.#nameOf(promise),
       ...(guard === 'any' ? {} : { if: guard }),
       ...body,
       ...language,
     }
   }
 
+  #nameOf({ section, subject: { line, column } }: CfPromise): string {
+    const short = `${section}-${line}`
+    const name = this.#names.has(short) ? `${short}-${column}` : short
+    this.#names.add(name)
+    return name
+  }
+
   #language(promise: CfPromise): Record<string, unknown> {
     const minutes = (name: string) => {
       const attribute = take(promise, name)
+      if (attribute && !/^\d+$/.test(attribute.value))
+        this.#fault(attribute.token, `${name}=${attribute.value}: a number of minutes is wanted`)
       return attribute && { [name]: `${attribute.value}m` }
     }
     const define = take(promise, 'define')
@@ -240,5 +277,14 @@ class Converter {
 
   #note(token: Pick<Token, 'line' | 'column'>, message: string): void {
     this.#notes.push(`${this.#file}:${token.line}:${token.column}: ${message}`)
+  }
+}
+
+/** Of the classes in an expression; none of one that is none, which is told elsewhere. */
+function namesIn(text: string): string[] {
+  try {
+    return [...classesNamed(parseClassExpression(text))].map(({ name }) => name)
+  } catch {
+    return []
   }
 }

@@ -41,11 +41,11 @@ export function tokensOf(text: string, file: string): Token[] {
       at = end < 0 ? text.length : end
     } else if (letter === '"' || letter === "'" || letter === '`') {
       const where = place()
-      const end = text.indexOf(letter, at + 1)
+      const end = endOfString(text, at)
       if (end < 0)
         throw new PolicyError(`${file}:${where.line}:${where.column}: a ${letter} that is not closed`)
       const inside = text.slice(at + 1, end)
-      push('string', inside, where)
+      push('string', inside.replaceAll(`\\${letter}`, letter), where)
       for (const [index, one] of [...inside].entries())
         if (one === '\n') {
           line++
@@ -75,4 +75,11 @@ export function tokensOf(text: string, file: string): Token[] {
   }
   push('end', '', place())
   return tokens
+}
+
+/** Where the string that begins at `at` ends: a quote of its kind without a backslash. -1: nowhere. */
+function endOfString(text: string, at: number): number {
+  let end = text.indexOf(text[at] as string, at + 1)
+  while (end > 0 && text[end - 1] === '\\') end = text.indexOf(text[at] as string, end + 1)
+  return end
 }

@@ -1,5 +1,6 @@
 /** A cfengine 2 policy's sections: assignments, filters, and promises with their attributes. */
 import { PolicyError } from '../errors.ts'
+import { sectionText } from './advice.ts'
 import { type Token, type TokenKind, tokensOf } from './lexer.ts'
 
 export interface Attribute {
@@ -42,35 +43,56 @@ export class CfParser {
   readonly #file: string
   readonly #tokens: Token[]
   #at = 0
+  /** What is not understood or not brought over, one line each; what comes after it is read on. */
+  readonly faults: string[] = []
 
   constructor(text: string, file: string) {
     this.#file = file
     this.#tokens = tokensOf(text, file)
   }
 
-  /** @throws PolicyError for what is not understood, and for sections beyond the subset */
+  /** What it could make sense of; `faults` has the rest. */
   parse(): CfPolicy {
     const policy: CfPolicy = { assignments: [], filters: [], promises: [] }
     while (this.#peek().kind !== 'end') {
       const section = this.#next()
-      if (section.kind !== 'section')
-        throw this.error(
-          section,
-          `'${section.text}' stands in no section: begin with control:, files:, processes: or such`,
+      if (section.kind !== 'section') {
+        this.#fault(
+          this.error(
+            section,
+            `'${section.text}' stands in no section: begin with control:, files:, processes: or such`,
+          ),
         )
+        this.#skip(() => false)
+        continue
+      }
       const name = section.text.toLowerCase()
       if (name === 'control') this.#assignments('control', policy)
       else if (name === 'classes' || name === 'groups') this.#assignments('classes', policy)
       else if (name === 'filters') this.#filters(policy)
       else if ((promiseSections as readonly string[]).includes(name))
         this.#promises(name as CfPromise['section'], policy)
-      else
-        throw this.error(
-          section,
-          `the section ${section.text}: is not brought over: control, classes, filters, files, processes and shellcommands are`,
-        )
+      else {
+        this.#fault(this.error(section, sectionText(section.text)))
+        this.#skip(() => false)
+      }
     }
     return policy
+  }
+
+  #fault(error: unknown): void {
+    if (!(error instanceof PolicyError)) throw error
+    this.faults.push(error.message)
+  }
+
+  /** To the next section, or to where something new may begin: the first word of a line. */
+  #skip(begins: (token: Token) => boolean): void {
+    while (!this.#sectionEnds()) {
+      const before = this.#tokens[this.#at - 1]
+      const token = this.#peek()
+      if ((before?.line ?? 0) < token.line && begins(token)) return
+      this.#next()
+    }
   }
 
   error(token: Pick<Token, 'line' | 'column'>, message: string): PolicyError {
@@ -84,45 +106,61 @@ export class CfParser {
         classes = this.#next().text
         continue
       }
-      const name = this.#take('word', 'a name')
-      this.#take('=', '=')
-      this.#take('(', '( before the values')
-      const values: Token[] = []
-      while (this.#peek().kind !== ')') {
-        const value = this.#next()
-        if (value.kind !== 'word' && value.kind !== 'string') {
-          if (value.kind === '(')
-            throw this.error(name, `functions are not brought over: write what ${name.text} is`)
-          throw this.error(
-            value,
-            value.kind === 'end' ? 'a ( that is not closed' : `'${value.text}' in a list`,
-          )
-        }
-        values.push(value)
+      try {
+        policy.assignments.push({ section, ...this.#assignment(), classes })
+      } catch (error) {
+        this.#fault(error)
+        this.#skip(({ kind }) => kind === 'class' || kind === 'word')
       }
-      this.#next()
-      policy.assignments.push({ section, name, values, classes })
     }
+  }
+
+  #assignment(): Pick<Assignment, 'name' | 'values'> {
+    const name = this.#take('word', 'a name')
+    this.#take('=', '=')
+    this.#take('(', '( before the values')
+    const values: Token[] = []
+    while (this.#peek().kind !== ')') {
+      const value = this.#next()
+      if (value.kind !== 'word' && value.kind !== 'string') {
+        if (value.kind === '(')
+          throw this.error(name, `functions are not brought over: write what ${name.text} is`)
+        throw this.error(value, value.kind === 'end' ? 'a ( that is not closed' : `'${value.text}' in a list`)
+      }
+      values.push(value)
+    }
+    this.#next()
+    return { name, values }
   }
 
   #filters(policy: CfPolicy): void {
     while (!this.#sectionEnds()) {
-      this.#take('{', '{ before the name of a filter')
-      const name = this.#take('word', 'the name of a filter')
-      const criteria: Attribute[] = []
-      while (this.#peek().kind !== '}') {
-        const key = this.#next()
-        if (key.kind !== 'section')
-          throw this.error(
-            key,
-            key.kind === 'end' ? 'a { that is not closed' : `a criterion such as Owner:, not '${key.text}'`,
-          )
-        const value = this.#take('string', `the value of ${key.text}, in quotes`)
-        criteria.push({ name: key.text, value: value.text, token: key })
+      try {
+        policy.filters.push(this.#filter())
+      } catch (error) {
+        this.#fault(error)
+        // Its criteria look like sections: to the end of it.
+        while (this.#peek().kind !== 'end' && this.#next().kind !== '}');
       }
-      this.#next()
-      policy.filters.push({ name, criteria })
     }
+  }
+
+  #filter(): CfFilter {
+    this.#take('{', '{ before the name of a filter')
+    const name = this.#take('word', 'the name of a filter')
+    const criteria: Attribute[] = []
+    while (this.#peek().kind !== '}') {
+      const key = this.#next()
+      if (key.kind !== 'section')
+        throw this.error(
+          key,
+          key.kind === 'end' ? 'a { that is not closed' : `a criterion such as Owner:, not '${key.text}'`,
+        )
+      const value = this.#take('string', `the value of ${key.text}, in quotes`)
+      criteria.push({ name: key.text, value: value.text, token: key })
+    }
+    this.#next()
+    return { name, criteria }
   }
 
   #promises(section: CfPromise['section'], policy: CfPolicy): void {
@@ -132,25 +170,41 @@ export class CfParser {
         classToken = this.#next()
         continue
       }
-      const subject = this.#next()
-      if (subject.kind !== 'string' && !(section === 'files' && subject.kind === 'word'))
-        throw this.error(
-          subject,
-          `'${subject.text}' begins no promise of ${section}${section === 'files' ? '' : ': it is in quotes'}`,
+      try {
+        policy.promises.push({
+          ...{ section, classes: classToken.text, classToken },
+          ...this.#promise(section),
+        })
+      } catch (error) {
+        this.#fault(error)
+        this.#skip(
+          ({ kind }) => kind === 'class' || kind === 'string' || (section === 'files' && kind === 'word'),
         )
-      const attributes: Attribute[] = []
-      for (;;) {
-        const name = this.#peek()
-        if (name.kind !== 'word' || (this.#peek(1).kind !== '=' && name.text !== 'restart')) break
-        this.#next()
-        if (this.#peek().kind === '=') this.#next()
-        const value = this.#next()
-        if (value.kind !== 'word' && value.kind !== 'string')
-          throw this.error(value, `the value of ${name.text}`)
-        attributes.push({ name: name.text.toLowerCase(), value: value.text, token: name })
       }
-      policy.promises.push({ section, classes: classToken.text, classToken, subject, attributes })
     }
+  }
+
+  #promise(section: CfPromise['section']): Pick<CfPromise, 'subject' | 'attributes'> {
+    const subject = this.#next()
+    if (subject.kind !== 'string' && !(section === 'files' && subject.kind === 'word'))
+      throw this.error(
+        subject,
+        subject.text === 'SetOptionString'
+          ? 'SetOptionString is not brought over: processes are read from /proc, ps has no part in it'
+          : `'${subject.text}' begins no promise of ${section}${section === 'files' ? '' : ': put the first word of each in quotes'}`,
+      )
+    const attributes: Attribute[] = []
+    for (;;) {
+      const name = this.#peek()
+      if (name.kind !== 'word' || (this.#peek(1).kind !== '=' && name.text !== 'restart')) break
+      this.#next()
+      if (this.#peek().kind === '=') this.#next()
+      const value = this.#next()
+      if (value.kind !== 'word' && value.kind !== 'string')
+        throw this.error(value, `the value of ${name.text}`)
+      attributes.push({ name: name.text.toLowerCase(), value: value.text, token: name })
+    }
+    return { subject, attributes }
   }
 
   #sectionEnds(): boolean {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { z } from 'zod'
 import { type ClassExpression, ClassExpressionError, classesNamed, parseClassExpression } from '#classes'
-import { PolicyError } from '../errors.ts'
+import { inOrder, PolicyError } from '../errors.ts'
 import type { PromiseType } from '../promises/interface.ts'
 import {
   builtInFilters,
@@ -221,16 +221,4 @@ class Reader {
     error.faults = inOrder(this.#faults).slice(0, FAULTS_LIMIT)
     throw error
   }
-}
-
-/** As they stand in the file. */
-function inOrder(faults: readonly string[]): string[] {
-  const placeOf = (fault: string): [number, number] => {
-    const [, line, column] = /:(\d+):(\d+): /.exec(fault) ?? []
-    return [Number(line), Number(column)]
-  }
-  return faults.toSorted((a, b) => {
-    const [one, other] = [placeOf(a), placeOf(b)]
-    return one[0] - other[0] || one[1] - other[1]
-  })
 }
