@@ -133,8 +133,10 @@ export async function agentRun(
   if (lock)
     for (const { what, why } of new LeaseKeeper(leasesFolder(folder)).sweep(now()))
       say(`${what}: ended: ${why}`)
+  // What only tells is no run: neither the daemon nor the journal hears of it.
+  const told = mode === 'tell' ? undefined : daemon
   const word = (body: object) =>
-    daemon?.post('/agent/run', { id, ...body }).catch((error: Error) => say(error.message))
+    told?.post('/agent/run', { id, ...body }).catch((error: Error) => say(error.message))
   const alive = setInterval(() => void word({ state: 'alive' }), ALIVE_MS)
   try {
     const report = await runPolicy(policy, {
@@ -156,7 +158,7 @@ export async function agentRun(
     })
     clearInterval(alive)
     if (!options.signal.aborted) leases.commit()
-    await journal(daemon, report, say)
+    await journal(told, report, say)
     await word({
       state: 'over',
       dealt: report.expedited,

@@ -206,5 +206,10 @@ const ledgerColumns: Column<LedgerEntry>[] = [
     cell: ({ result, undone }) => (undone ? 'taken back' : result.replace('_', ' ')),
     style: ({ result }) => colours[result],
   },
-  { head: 'WHAT', cell: ({ line, act, target }) => line || `${act} ${target}`, shrink: true },
+  {
+    head: 'WHAT',
+    cell: ({ line, act, target, result }) =>
+      line || `${act} ${target}${result === 'begun' ? ': its run is at it, or died at it' : ''}`,
+    shrink: true,
+  },
 ]

@@ -245,6 +245,22 @@ describe('promises on real processes', { skip }, () => {
         mode,
         signal: new AbortController().signal,
       }) as Promise<RunReport>
+    const posted: string[] = []
+    const daemon = {
+      get: async <T>() => ({ at: Date.now(), classes: [], offenders: { ph_sequence: [], ph_load: [] } }) as T,
+      post: async <T>(path: string) => {
+        posted.push(path)
+        return {} as T
+      },
+    }
+    const signal = new AbortController().signal
+    const ask = (mode: 'tell' | 'rehearse') =>
+      agentRun({ ...options, daemon, policyFile: file(body), mode, signal })
+    await ask('tell')
+    assert.deepEqual(posted, [], 'nobody hears of a dry run')
+    await ask('rehearse')
+    assert.deepEqual([...new Set(posted)].sort(), ['/agent/run', '/journal'])
+    rmSync(join(agentFolder(state), 'rehearsed.json'))
     const acts = new Ledger(agentFolder(state)).entries().length
     assert.equal((await run('tell')).promises[0]!.state, 'dry')
     assert.equal(new Ledger(agentFolder(state)).entries().length, acts)
