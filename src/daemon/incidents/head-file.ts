@@ -2,7 +2,7 @@
  * The journal's head once more, in a small file beside the store, so that the end of the journal can be checked while no
  * daemon runs. It shows a cut by accident, and one by whoever can write the journal alone; who can write both forges both.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, openSync, readSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { JournalHead } from '#incidents'
@@ -14,6 +14,9 @@ const shape = z.object({
   /** When it was written, ms since the epoch. */
   at: z.number(),
 })
+
+/** More than any head has. */
+const HEAD_BYTES = 256
 
 export type WrittenHead = z.infer<typeof shape>
 
@@ -29,7 +32,14 @@ export function writeHead(state: string, { seq, hash }: JournalHead, at: number)
 /** Undefined where there is none, or what there is is no head: a crash of the host may leave an empty file. */
 export function readHead(state: string): WrittenHead | undefined {
   try {
-    return shape.parse(JSON.parse(readFileSync(headFile(state), 'utf8')))
+    // The daemon's user may write there, and root may read it: no link, no pipe, no large file.
+    const file = openSync(headFile(state), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    try {
+      const bytes = Buffer.alloc(HEAD_BYTES)
+      return shape.parse(JSON.parse(bytes.toString('utf8', 0, readSync(file, bytes))))
+    } finally {
+      closeSync(file)
+    }
   } catch {
     return undefined
   }

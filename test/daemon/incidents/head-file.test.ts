@@ -1,6 +1,6 @@
 /** `incident verify` while no daemon runs: the end of the journal against the head that the daemon left. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -69,6 +69,9 @@ test('a cut end shows by the head that the daemon left; where that is cut as wel
 
   writeFileSync(headFile(state), '')
   assert.equal((await verify()).headFrom, 'none', 'an empty file is no head')
+  rmSync(headFile(state))
+  spawnSync('mkfifo', [headFile(state)])
+  assert.equal(readHead(state), undefined, 'nobody waits at a pipe')
   await records.close()
   await store.close()
 })
