@@ -128,6 +128,51 @@ describe('programs of an agent that is killed with -9', { skip }, () => {
     assert.deepEqual(files(), [])
   })
 
+  it('of a run that was killed and that nobody has looked at yet, lock and leases are given up all the same', async () => {
+    const of = ++seconds
+    const text = `promises:\n  - commands: { argv: [/bin/sleep, "${of}"], timeout: 1h }\n`
+    // A parent that stands still collects nobody: its killed child stays a zombie.
+    const parent = spawn(
+      '/bin/sh',
+      [
+        '-c',
+        '"$@" & echo $!; wait',
+        'sh',
+        process.execPath,
+        cliMain,
+        '--state',
+        state,
+        'agent',
+        'run',
+        '--act',
+        '--no-locks',
+        '--policy',
+        policy(text),
+      ],
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    )
+    cleanup.add(() => parent.kill('SIGKILL'))
+    let said = ''
+    parent.stdout.on('data', (chunk) => {
+      said += chunk
+    })
+    await until('it is at work', () => sleepers(of).length === 1 || undefined)
+    await until('its lease is there', () => files().length > 0 || undefined)
+    parent.kill('SIGSTOP')
+    process.kill(Number(said), 'SIGKILL')
+    await until('it is a zombie', () => statusOf(Number(said)) === 'Z' || undefined)
+    const report = await agentRun({
+      ...{ state, tags: [], never: [], daemon: undefined, noLocks: true, mode: 'act', say() {} },
+      policyFile: policy('promises:\n  - commands: { argv: [/bin/true] }\n'),
+      signal: new AbortController().signal,
+    })
+    assert.ok(!('held' in report), 'its lock is taken over')
+    assert.equal(statusOf(Number(said)), 'Z')
+    await gone(of)
+    assert.deepEqual(files(), [])
+    parent.kill('SIGCONT')
+  })
+
   it("a living run's program outlives the keeper, and ends by its time limit whoever lives", async () => {
     const of = ++seconds
     const agent = cli(

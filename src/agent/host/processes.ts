@@ -12,6 +12,12 @@ export function startTicksOf(pid: number): number | undefined {
   return fields ? Number(fields[19]) : undefined
 }
 
+/** Whether it is there and runs: of one that was killed and that its parent has not looked at yet only the number is left. */
+export function lives({ pid, startTicks }: { pid: number; startTicks: number }): boolean {
+  const fields = statFields(pid)
+  return fields !== undefined && Number(fields[19]) === startTicks && fields[0] !== 'Z' && fields[0] !== 'X'
+}
+
 /** Deepest line of ancestors looked at: a loop in what /proc says must not be one here. */
 const ANCESTORS_LIMIT = 64
 

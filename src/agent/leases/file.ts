@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { ungroup } from '../host/cgroup.ts'
 import { endSession } from '../host/mortal.ts'
 import { signalProcess } from '../host/pidfd.ts'
-import { startTicksOf, statusOf } from '../host/processes.ts'
+import { lives, startTicksOf, statusOf } from '../host/processes.ts'
 import type { Undone } from '../promises/world.ts'
 
 const process_ = { pid: z.int().min(4), startTicks: z.int().min(0) }
@@ -77,7 +77,7 @@ export function readLeases(folder: string): KeptLease[] {
 
 /** Whether the run that took it died before it was through. */
 export function isOrphan({ run }: KeptLease): boolean {
-  return !run.over && startTicksOf(run.pid) !== run.startTicks
+  return !run.over && !lives(run)
 }
 
 /** Takes it back: safe to repeat, and for processes that have ended. */

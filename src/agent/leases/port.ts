@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { join } from 'node:path'
 import type { ProgramLease } from '../host/mortal.ts'
-import { startTicksOf } from '../host/processes.ts'
+import { lives, startTicksOf } from '../host/processes.ts'
 import type { LeasePort, Undone } from '../promises/world.ts'
 import { type KeptLease, LEASES_LIMIT, readLeases, removeLease, takeBack, writeLease } from './file.ts'
 
@@ -20,7 +20,7 @@ export function isKept(folder: string): boolean {
       pid: number
       startTicks: number
     }
-    return startTicksOf(pid) === startTicks
+    return lives({ pid, startTicks })
   } catch {
     return false
   }

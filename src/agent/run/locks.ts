@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { AgentError } from '../errors.ts'
 import { signalProcess } from '../host/pidfd.ts'
-import { startTicksOf } from '../host/processes.ts'
+import { lives, startTicksOf } from '../host/processes.ts'
 
 const lastShape = z.record(z.string(), z.number())
 /** Promises remembered; those that ran longest ago are forgotten, and run again. */
@@ -92,7 +92,7 @@ export class RunLock {
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
           const holder = read(file, holderShape)
-          if (holder && startTicksOf(holder.pid) === holder.startTicks) {
+          if (holder && lives(holder)) {
             if (now() - holder.since <= holder.expireafterMs) return { held: holder }
             await endHolder(holder)
           }
@@ -127,8 +127,7 @@ async function endHolder(holder: Holder): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     if (signalProcess(holder, signal) !== 'sent') return
     const end = Date.now() + GRACE_MS
-    while (Date.now() < end && startTicksOf(holder.pid) === holder.startTicks)
-      await new Promise((resolve) => setTimeout(resolve, 50))
+    while (Date.now() < end && lives(holder)) await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
 
