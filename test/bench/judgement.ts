@@ -8,7 +8,8 @@ import { measureUnit } from '#homeostasis'
 import { captures } from './judgement/captures.ts'
 import { type Detector, judged, learned, lfc, stide, tStide, unitsOf } from './judgement/detectors.ts'
 import { areaOf, caughtAt, type Scored, shareFrom } from './judgement/figures.ts'
-import { data, normalSets, random, type Split, sets, type Trace } from './judgement/sets.ts'
+import { type PoisonRow, poisonLine, poisonOf, poisonSets } from './judgement/poison.ts'
+import { data, normalSets, type Split, sets, type Trace } from './judgement/sets.ts'
 
 const SHARES = [0.001, 0.01, 0.05]
 const BARS = [4, 6, 8, 10]
@@ -29,15 +30,10 @@ const to = (places: number, value: number) => Number(value.toFixed(places))
 const percent = (share: number) => to(2, 100 * share)
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** Every normal trace by the fold that did not learn it, every attack once. `poison` is learned with each. */
-function scored(detector: Detector, split: Split, attack = split.attack, poison: Trace[] = []): Scored {
-  const normal = split.folds.flatMap((fold) => fold.normal.map(detector(mixedIn(fold.train, poison))))
-  return { normal, attack: attack.map(detector(mixedIn(split.all, poison))) }
-}
-
-/** Poison comes last, as an intruder's processes do. */
-function mixedIn(train: readonly Trace[], poison: readonly Trace[]): Trace[] {
-  return [...train, ...poison]
+/** Every normal trace by the fold that did not learn it, every attack once. */
+function scored(detector: Detector, split: Split): Scored {
+  const normal = split.folds.flatMap((fold) => fold.normal.map(detector(fold.train)))
+  return { normal, attack: split.attack.map(detector(split.all)) }
 }
 
 /** AUC and shares caught, of every detector on every set. */
@@ -138,66 +134,14 @@ function promiseOf({ folds: [fold], attack }: Split, window: number) {
   }
 }
 
-const POISONED = ['CERT sendmail', 'FHIDS FTP', 'lpr_unm 10 %', 'ps', 'synthetic sendmail', 'xlock']
-const DRAWS = 5
-
-interface Areas {
-  lfc9: number
-  j9: number
-}
-
-/** Two attack processes (one of xlock's two) learned as normal, drawn five times: mean AUC on the others. */
 async function poison() {
-  const rows: Record<string, { first: Areas; last: Areas; draws: Areas; each: number[] }> = {}
-  say(
-    '\npoisoned learning, AUC on the other attacks, LFC -> J: the first two; the last two; mean of five draws',
-  )
-  for (const set of POISONED) {
-    const split = await sets[set]!()
-    const count = split.attack.length
-    const areas: Areas[] = []
-    // The first two processes of the set (one of xlock's two), the last two, then draws.
-    const ends =
-      count === 2
-        ? [[0], [1]]
-        : [
-            [0, 1],
-            [count - 2, count - 1],
-          ]
-    for (const chosen of [...ends, ...draws(count)]) {
-      const learnt = chosen.map((i) => split.attack[i]!)
-      const attack = split.attack.filter((_, i) => !chosen.includes(i))
-      areas.push({
-        lfc9: areaOf(scored(detectors.lfc9!, split, attack, learnt)),
-        j9: areaOf(scored(detectors.j9!, split, attack, learnt)),
-      })
-    }
-    const [first, last, ...drawn] = areas
-    const rounded = ({ lfc9, j9 }: Areas): Areas => ({ lfc9: to(3, lfc9), j9: to(3, j9) })
-    const row = {
-      first: rounded(first!),
-      last: rounded(last!),
-      draws: rounded({
-        lfc9: mean(drawn.map(({ lfc9 }) => lfc9)),
-        j9: mean(drawn.map(({ j9 }) => j9)),
-      }),
-      each: drawn.map(({ j9 }) => to(3, j9)),
-    }
-    rows[set] = row
-    const text = (of: Areas) => `${of.lfc9.toFixed(3)} -> ${of.j9.toFixed(3)}`
-    say(`${set.padEnd(20)}${text(row.first)}; ${text(row.last)}; ${text(row.draws)}`)
+  const rows: Record<string, PoisonRow> = {}
+  say('\npoisoned learning, AUC on the other attacks, LFC -> J')
+  for (const set of poisonSets) {
+    rows[set] = await poisonOf(set)
+    say(poisonLine(set, rows[set]))
   }
   return rows
-}
-
-function draws(attacks: number): number[][] {
-  if (attacks === 2) return [[0], [1]]
-  const next = random(1)
-  return Array.from({ length: DRAWS }, () => {
-    const drawn = new Set<number>()
-    while (drawn.size < 2) drawn.add(Math.floor(next() * attacks))
-    return [...drawn]
-  })
 }
 
 if (!existsSync(data)) {
