@@ -110,7 +110,6 @@ export class Host {
       now: this.now,
       agentRuns: options.config.agent.enabled,
       publish: (open) => this.mesh.publishIncidents(this.fleet.asking.told(open)),
-      onResolved: (incident) => void this.detector?.confirm(incident),
       onChange: (change, incident) => this.followEvents.tell({ type: 'incident', change, incident }),
     })
     this.mesh = new MeshLink({

@@ -47,8 +47,6 @@ export interface IncidentPorts {
   /** Tells the mesh of those that are open. */
   publish: (open: Incident[]) => Promise<void>
   onChange: (change: 'opened' | 'updated', incident: Incident) => void
-  /** Somebody dealt with it: it was real. */
-  onResolved: (incident: Incident) => void
   journal: (entry: JournalEntry) => void
   /** Asked before anything is done about an incident. */
   tolerated: (incident: Incident) => Tolerance | undefined
@@ -161,7 +159,6 @@ export class IncidentLink {
     if (!incident) throw new DaemonError(`no incident is called "${id}": see lymph incident list`)
     this.#notices.ended(incident, 'resolved')
     this.keepHouse()
-    this.#ports.onResolved(incident)
     return incident
   }
 

@@ -40,7 +40,12 @@ export function incidentRoutes(api: Hono, host: Host): void {
   }
   api.get('/incidents', (c) => c.json(incidents.list()))
   api.get('/incidents/:id', (c) => c.json(found(c.req.param('id'))))
-  api.post('/incidents/:id/resolve', (c) => c.json(incidents.resolve(c.req.param('id'))))
+  api.post('/incidents/:id/resolve', async (c) => {
+    const incident = incidents.resolve(c.req.param('id'))
+    // Saved before the operator reads that it is done: what was real is not learned after a crash either.
+    await host.detector?.confirm(incident)
+    return c.json(incident)
+  })
   api.get('/incidents/:id/explain', async (c) => c.json(await explain(host, found(c.req.param('id')))))
   api.post('/incidents/:id/tolerate', async (c) => {
     const incident = found(c.req.param('id'))

@@ -186,10 +186,11 @@ export class ProfileSaves {
   }
 }
 
-function judgedOf({ judgement }: ProfileRecord): Pick<SavedRow, 'units' | 'm'> {
-  if (!judgement) return { units: 0, m: 0 }
+function judgedOf({ judgement }: ProfileRecord): Pick<SavedRow, 'units' | 'm' | 'waiting' | 'aside'> {
+  if (!judgement) return { units: 0, m: 0, waiting: 0, aside: 0 }
   const { units, m } = judgementDigest(judgement)
-  return { units, m }
+  const [waiting, aside] = judgement.held ?? [[], []]
+  return { units, m, waiting: waiting.length, aside: aside.length }
 }
 
 function isLessWorth(a: SavedRow, b: SavedRow): boolean {

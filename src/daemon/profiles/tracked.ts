@@ -118,6 +118,9 @@ export interface ProfileRow extends ProfileKey {
   /** Units that the judgement has seen, and how many of them it measures by; 0: no judgement yet. */
   units: number
   m: number
+  /** Units held back: those that wait to be learned, and those that only the operator's word learns. */
+  waiting: number
+  aside: number
 }
 
 export function rowOf(tracked: Tracked, window: number, response: Response): ProfileRow {
@@ -134,7 +137,13 @@ export function rowOf(tracked: Tracked, window: number, response: Response): Pro
     normalTime: life.frozen ? life.normalTime : 0,
     units: tracked.judged?.live.judgement.units ?? 0,
     m: tracked.judged?.live.judgement.calibration?.m ?? 0,
+    ...heldBack(tracked),
   }
+}
+
+function heldBack({ judged }: Tracked): Pick<ProfileRow, 'waiting' | 'aside'> {
+  const { waiting = 0, aside = 0 } = judged?.live.judgement.gauge().quarantine ?? {}
+  return { waiting, aside }
 }
 
 const rank = { learning: 0, frozen: 1, normal: 2 } as const

@@ -42,7 +42,6 @@ function linked(saved = new MemoryRepository()) {
     messages: { level: 3, say: (_level, line) => void said.push(line), close: () => {} },
     publish: (open) => Promise.resolve(void published.push(open.length)),
     onChange: () => {},
-    onResolved: () => {},
     journal: (entry) => void journal.push(structuredClone(entry)),
     tolerated: (incident) => tolerances.tolerated(incident, state.now),
   })
