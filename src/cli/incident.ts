@@ -1,8 +1,8 @@
 /** `lymph incident`: the anomalies of one binary, grouped until quiet. */
 import { Command } from 'commander'
-import { type Familiarity, partText } from '#incidents'
+import { type Familiarity, type IncidentKind, partText } from '#incidents'
 import { contextOf, print, printJson } from './context.ts'
-import { ago, compact, moment, shortHash } from './format.ts'
+import { ago, compact, moment, plural, shortHash } from './format.ts'
 import { explainCommand } from './incident/explain.ts'
 import { exportCommand } from './incident/export.ts'
 import { tolerancesCommand, tolerateCommand, untolerateCommand } from './incident/tolerate.ts'
@@ -116,9 +116,20 @@ function elsewhere({ known, asked, verdict, unfamiliar, wave, waits, liars }: Fa
   return lines.join('; ')
 }
 
-function spoken({ windows = [] }: IncidentLine): string[] {
+function spoken({ windows = [], kinds = [] }: IncidentLine): string[] {
+  if (kinds.length > 1) return kinds.flatMap((kind, i) => [...kindText(kind, i), ''])
   if (windows.length === 0) return []
   return ['windows that spoke:', ...windows.map((window) => `  ${windowText(window)}`), '']
+}
+
+/** What has nothing in common with the others of the incident. */
+function kindText({ units, bits, parts, edge, windows, lastSeen }: IncidentKind, index: number): string[] {
+  const measured = `${bits.toFixed(1)} bits: ${parts.map(partText).join(', ')}`
+  return [
+    `kind ${index + 1}: ${plural(units, 'unit')}, ${measured}; last ${moment(lastSeen)}`,
+    ...(edge ? [`  started first: ${edge.started} by ${edge.parent}`] : []),
+    ...windows.map((window) => `  ${windowText(window)}`),
+  ]
 }
 
 function unseen(one: IncidentLine): string[] {

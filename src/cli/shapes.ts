@@ -56,7 +56,7 @@ export interface ClassLine {
   until: number
 }
 
-type Judged = 'bits' | 'level' | 'parts' | 'windows' | 'edge' | 'm' | 'q' | 'units' | 'ordinals'
+type Judged = 'bits' | 'level' | 'parts' | 'windows' | 'edge' | 'm' | 'q' | 'units' | 'ordinals' | 'kinds'
 
 export type IncidentLine = Omit<Incident, Judged> &
   Partial<Pick<Incident, Judged>> & {

@@ -69,7 +69,7 @@ export class IncidentBook {
   judge(unit: JudgedUnit, of: AnomalousBinary, now: number): Observed | undefined {
     if (unit.level === 'none' && !this.#find(of)?.waiting.has(unit.pid)) return undefined
     return this.#into(of, now, (held) => {
-      addUnit(held.incident, unit)
+      addUnit(held.incident, unit, now)
       held.waiting.delete(unit.pid)
       if (held.incident.pids.length < pidsLimit && !held.incident.pids.includes(unit.pid))
         held.incident.pids.push(unit.pid)

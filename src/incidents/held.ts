@@ -1,6 +1,7 @@
 /** An incident while it is open, and what it is told apart by. */
 import { type Pair, pairCode } from '#homeostasis'
 import { severityNow } from './judged.ts'
+import { copyOfKind } from './kinds.ts'
 import { higher, severityOf } from './severity.ts'
 import type { AnomalousBinary, Anomaly, Incident } from './types.ts'
 
@@ -43,4 +44,5 @@ export const copyOf = (incident: Incident): Incident => ({
   parts: [...incident.parts],
   windows: [...incident.windows],
   ordinals: [...incident.ordinals],
+  kinds: incident.kinds.map(copyOfKind),
 })

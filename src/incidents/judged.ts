@@ -1,5 +1,6 @@
 /** What the judgement of one process adds to an incident. */
 import type { ExecEdge, VerdictPart } from '#homeostasis'
+import { addToKind, windowName } from './kinds.ts'
 import { higher } from './severity.ts'
 import type { Incident, IncidentPart, IncidentWindow, Severity } from './types.ts'
 
@@ -26,7 +27,7 @@ export interface JudgedUnit {
 /** An incident that nothing was judged of. */
 export const unjudged = (): Pick<
   Incident,
-  'bits' | 'level' | 'parts' | 'windows' | 'edge' | 'm' | 'q' | 'units' | 'ordinals'
+  'bits' | 'level' | 'parts' | 'windows' | 'edge' | 'm' | 'q' | 'units' | 'ordinals' | 'kinds'
 > => ({
   bits: null,
   level: null,
@@ -37,6 +38,7 @@ export const unjudged = (): Pick<
   q: null,
   units: 0,
   ordinals: [],
+  kinds: [],
 })
 
 const partOrder: readonly VerdictPart[] = ['n', 'r', 's', 'edge', 'recurrence']
@@ -44,7 +46,8 @@ const rank = (level: Severity | 'none' | null): number =>
   level === null ? -1 : ['none', 'notice', 'incident', 'severe'].indexOf(level)
 
 /** Takes a unit in: the oddest one gives bits and parts, each brings what it has of windows. */
-export function addUnit(incident: Incident, unit: JudgedUnit): void {
+export function addUnit(incident: Incident, unit: JudgedUnit, now: number): void {
+  addToKind(incident, unit, now)
   incident.units++
   if (incident.bits === null || unit.bits > incident.bits) {
     Object.assign(incident, { bits: unit.bits, parts: unit.parts, m: unit.m, q: unit.q })
@@ -52,10 +55,10 @@ export function addUnit(incident: Incident, unit: JudgedUnit): void {
     incident.parts = merged(incident.parts, unit.parts)
   if (rank(unit.level) > rank(incident.level)) incident.level = unit.level
   incident.edge ??= unit.edge ?? null
-  const known = new Set(incident.windows.map(nameOf))
+  const known = new Set(incident.windows.map(windowName))
   for (const window of unit.windows)
-    if (incident.windows.length < windowsLimit && !known.has(nameOf(window))) {
-      known.add(nameOf(window))
+    if (incident.windows.length < windowsLimit && !known.has(windowName(window))) {
+      known.add(windowName(window))
       incident.windows.push(window)
     }
   if (unit.ordinal !== undefined) {
@@ -63,8 +66,6 @@ export function addUnit(incident: Incident, unit: JudgedUnit): void {
     if (incident.ordinals.length > ordinalsLimit) incident.ordinals.shift()
   }
 }
-
-const nameOf = ({ part, calls }: IncidentWindow) => `${part} ${calls.join(' ')}`
 
 function merged(parts: readonly IncidentPart[], more: readonly IncidentPart[]): IncidentPart[] {
   const by = new Map([...more, ...parts].map((one) => [one.part, one]))

@@ -4,6 +4,7 @@
  */
 import type { Abi } from '#syscalls'
 import { IncidentError } from './errors.ts'
+import { windowName } from './kinds.ts'
 import type { Incident } from './types.ts'
 
 export interface Tolerance {
@@ -41,10 +42,12 @@ export type Accused = Pick<Incident, 'binary' | 'abi' | 'sha256'> & {
   edge?: Incident['edge']
   /** What of a judged process spoke. */
   parts?: Incident['parts']
+  /** What its judged processes showed, told apart. */
+  kinds?: Incident['kinds']
 }
 
 /** What an accused showed, a text for each thing: `pair 59 2 41`, `edge /usr/sbin/nginx /bin/sh`, `part recurrence`. */
-export function evidenceOf({ pairs = [], edge, parts = [] }: Accused): string[] {
+function shownBy({ pairs = [], edge, parts = [] }: Accused): string[] {
   return [
     ...pairs.map(({ current, previous, distance }) => `pair ${current} ${distance} ${previous}`),
     ...(edge ? [`edge ${edge.parent} ${edge.started}`] : []),
@@ -52,6 +55,16 @@ export function evidenceOf({ pairs = [], edge, parts = [] }: Accused): string[] 
     ...parts.filter(({ part }) => part !== 'edge').map(({ part }) => `part ${part}`),
   ]
 }
+
+/** Windows that spoke, by kind: `window r openat read close`. */
+const windowsBy = ({ kinds = [] }: Accused): string[][] =>
+  kinds.map(({ windows }) => windows.map((window) => `window ${windowName(window)}`))
+
+/** All that it is known by: what it showed, and the windows of its judged processes. */
+export const evidenceOf = (accused: Accused): string[] => [
+  ...shownBy(accused),
+  ...new Set(windowsBy(accused).flat()),
+]
 
 export interface ToleranceRequest {
   until: number
@@ -104,10 +117,15 @@ export function excuses(tolerance: Tolerance, accused: Accused, now: number): bo
   if (tolerance.sha256 !== '' && accused.sha256 !== '' && tolerance.sha256 !== accused.sha256) return false
   if (tolerance.scope === 'binary') return true
   if ((accused.pairsCut ?? 0) > 0) return false
-  const shown = evidenceOf(accused)
+  const shown = shownBy(accused)
   if (shown.length === 0) return false
   const excused = new Set(tolerance.evidence)
-  return shown.every((one) => excused.has(one))
+  if (!shown.every((one) => excused.has(one))) return false
+  // A part alone says little: of each kind at least one window must be one that was looked at.
+  return (
+    !tolerance.evidence.some((one) => one.startsWith('window ')) ||
+    windowsBy(accused).every((windows) => windows.length === 0 || windows.some((one) => excused.has(one)))
+  )
 }
 
 export class Tolerances {

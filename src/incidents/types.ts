@@ -17,6 +17,20 @@ export interface IncidentWindow {
   calls: string[]
 }
 
+/** Judged units of one incident that have evidence in common: a window, or a program that was started. */
+export interface IncidentKind {
+  /** Of its oddest unit, as in the incident. */
+  bits: number
+  level: Severity
+  parts: IncidentPart[]
+  /** The first that spoke, at most 6. */
+  windows: IncidentWindow[]
+  edge: ExecEdge | null
+  units: number
+  firstSeen: number
+  lastSeen: number
+}
+
 /** One anomalous call, as a sensor tells it. */
 export interface Anomaly {
   pid: number
@@ -74,6 +88,8 @@ export interface Incident {
   /** Judged processes in it (or parts of 16,384 calls), and their numbers in the profile: the last 64. */
   units: number
   ordinals: number[]
+  /** What its odd units show that has nothing in common, at most 4: two attacks on one program are one incident of two kinds. */
+  kinds: IncidentKind[]
   /** What the hosts that run the same file say of its pairs; absent: they were not asked, or not yet. */
   familiarity?: Familiarity
 }

@@ -65,3 +65,54 @@ test('an incident that was saved before there was a judgement goes on', () => {
   assert.equal(again.list()[0]?.bits, null)
   assert.equal(again.judge(unit(), less, 1000)?.incident.id, incident.id)
 })
+
+const window = (part: 'n' | 'r' | 's', ...calls: string[]) => ({ part, call: 12, calls })
+
+test('two attacks on one program are one incident of two kinds; more of one kind adds to its count', () => {
+  const book = new IncidentBook()
+  const deleting = [window('r', 'openat', 'unlinkat'), window('s', 'unlinkat', 'unlinkat')]
+  const spawning = [window('n', 'dup2', 'execve')]
+  book.judge(unit({ bits: 9, windows: deleting }), less, 1000)
+  book.judge(unit({ pid: 101, bits: 13, level: 'severe', windows: spawning }), less, 2000)
+  const { incident } = book.judge(unit({ pid: 102, bits: 10, windows: [deleting[1]!] }), less, 3000)!
+  assert.equal(book.totals().open, 1)
+  assert.deepEqual(
+    incident.kinds.map(({ units, bits, level, firstSeen, lastSeen, windows }) => [
+      ...[units, bits, level, firstSeen, lastSeen],
+      windows,
+    ]),
+    [
+      [2, 10, 'incident', 1000, 3000, deleting],
+      [1, 13, 'severe', 2000, 2000, spawning],
+    ],
+  )
+  const edge = { parent: '/usr/bin/less', started: '/bin/nc' }
+  for (const at of [4000, 5000]) book.judge(unit({ edge, windows: [window('r', `${at}`)] }), less, at)
+  const { kinds } = book.get(incident.id)!
+  assert.deepEqual([kinds[2]?.units, kinds[2]?.edge], [2, edge], 'a program that was started is evidence too')
+  const known = new IncidentBook()
+  known.restore(book.list())
+  known.judge(unit({ windows: spawning }), less, 6000)
+  assert.equal(known.get(incident.id)?.kinds[1]?.units, 2, 'what was saved goes on')
+})
+
+test('an attack that never shows the same twice makes no incident, and no kind, without end', () => {
+  const book = new IncidentBook()
+  let anomalous = 0
+  for (let i = 0; i < 20_000; i++) {
+    const calls = 5
+    anomalous += calls
+    book.observe({ ...foreign, pid: i, current: i % 400, calls }, less, i)
+    book.judge(unit({ pid: i, windows: [window('n', `${i}`)], ordinal: i }), less, i)
+  }
+  const [incident, ...others] = book.list()
+  assert.equal(others.length, 0)
+  assert.equal(incident?.anomalous, anomalous)
+  assert.equal(anomalous, 100_000)
+  assert.equal(incident.kinds.length, 4)
+  assert.equal(
+    incident.kinds.reduce((sum, { units }) => sum + units, 0),
+    20_000,
+  )
+  assert.ok(incident.kinds.every(({ windows }) => windows.length <= 6))
+})

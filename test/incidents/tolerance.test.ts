@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PairTable } from '#homeostasis'
-import { explainIncident, IncidentError, Muting, Tolerances, toleranceFor } from '#incidents'
+import {
+  excuses,
+  explainIncident,
+  IncidentBook,
+  IncidentError,
+  Muting,
+  Tolerances,
+  toleranceFor,
+} from '#incidents'
 import { incident } from './journal/support.ts'
 
 const day = 86_400_000
@@ -127,4 +135,29 @@ test('what a policy delayed is not said to have gone undelayed once its lease is
   })
   assert.match(deeds.join('\n'), /it is not delayed now: the response/)
   assert.doesNotMatch(deeds.join('\n'), /it was not delayed/)
+})
+
+test('what was judged alone is excused by its windows, not by the part that spoke: another rare path is accused', () => {
+  const book = new IncidentBook()
+  const of = { binary: '/usr/bin/less', sha256: 'a'.repeat(64), abi: 'x86-64' as const, window: 6 }
+  const judge = (...calls: string[]) =>
+    book.judge(
+      {
+        ...{ pid: 1, level: 'incident', bits: 9, parts: [{ part: 'r', bits: 9 }], edge: undefined },
+        ...{ windows: [{ part: 'r', call: 3, calls }], m: 300, q: 0, ordinal: 1 },
+      },
+      of,
+      1000,
+    )!.incident
+  const rotated = judge('rename', 'openat')
+  const tolerance = toleranceFor(
+    rotated,
+    { until: 10_000, reason: 'logs are rotated', by: 'ann', scope: 'evidence', anyVersion: false },
+    't1',
+    1000,
+  )
+  assert.ok(excuses(tolerance, judge('rename', 'openat'), 2000))
+  const both = judge('unlinkat', 'unlinkat')
+  assert.equal(both.id, rotated.id)
+  assert.ok(!excuses(tolerance, both, 2000), 'the same part by other calls')
 })
