@@ -97,6 +97,8 @@ export interface SensorTotals {
   /** Units not watched for want of room, and their records that found the ring full. */
   unitsRefused?: number
   unitRecordsLost?: number
+  /** Images of a script that went to their interpreter's own profile: it has as many of scripts as it may. */
+  scriptsRefused?: number
   /** Calls not learned because no row was free. */
   rowsRefused: number
   delayedNow: number

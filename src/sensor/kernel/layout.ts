@@ -49,6 +49,7 @@ export const Cpu = {
   forksLost: 9,
   unitsRefused: 10,
   unitEventsLost: 11,
+  scriptsRefused: 12,
 } as const
 
 /** Fields of `struct ctl`, in words of 4 bytes. */
@@ -99,6 +100,20 @@ export const Event = {
   script: 128 + 1280 + 12,
   arguments: 128 + 1280 + 16,
 } as const
+
+/** What is known of an interpreter: `struct interpreted`, in bytes. */
+export const Interpreted = {
+  bytes: 80,
+  code: 0,
+  value: 8,
+  attached: 16,
+  longCode: 24,
+  longValue: 40,
+  scripts: 72,
+  most: 76,
+} as const
+export const LONG_CODES = 4
+export const LONG_VALUES = 8
 
 /** Bytes of one argument in `profile_event`. */
 export const ARGUMENT_BYTES = 256

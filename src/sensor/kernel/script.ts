@@ -1,9 +1,12 @@
 /** The scripts that interpreters run: their hash as the eBPF program has it, and their names. */
-import { readlinkSync, statSync } from 'node:fs'
+import { readlinkSync, realpathSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { remove, update } from './bpf.ts'
+import { lookup, remove, update } from './bpf.ts'
+import { Interpreted } from './layout.ts'
+import { interpretedBytes } from './options.ts'
 import { kernelDevice } from './proc.ts'
 import type { Skeleton } from './skeleton.ts'
+import type { KernelKey } from './slots.ts'
 
 /** Bytes of a name that are hashed. */
 const NAME_BYTES = 256
@@ -29,7 +32,7 @@ export interface ScriptRecord {
   script: number
   /** Inode of the folder its process was in. */
   folder: bigint
-  /** The first arguments of its process, as far as they could be read. */
+  /** Arguments of its process, one of which names it, as far as they could be read. */
   arguments: string[]
 }
 
@@ -52,14 +55,28 @@ export function scriptPath(
   }
 }
 
+/** Of all profile slots, what the scripts of one interpreter may have. */
+const SHARE = 1 / 8
+
+interface Interpreter {
+  key: Buffer
+  inode: bigint
+  device: number
+  path: string
+  /** Profiles of its scripts, as the kernel was told. */
+  scripts: number
+}
+
 /** Which programs are interpreters, by the file: given by path, followed through links, looked at again now and then. */
 export class Interpreters {
   readonly #fd: number
+  readonly #most: number
   #paths: readonly string[] = []
-  #keys = new Map<string, Buffer>()
+  #there = new Map<string, Interpreter>()
 
-  constructor(skeleton: Skeleton) {
+  constructor(skeleton: Skeleton, profileSlots: number) {
     this.#fd = skeleton.maps.get('interpreters') as number
+    this.#most = Math.max(1, Math.floor(profileSlots * SHARE))
   }
 
   use(paths: readonly string[]): void {
@@ -69,19 +86,45 @@ export class Interpreters {
 
   /** An interpreter may have been replaced. */
   look(): void {
-    const now = new Map<string, Buffer>()
+    const now = new Map<string, Interpreter>()
     for (const path of this.#paths) {
       const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
       if (!stat) continue
       const key = Buffer.alloc(16)
       key.writeBigUInt64LE(stat.ino, 0)
-      const device = kernelDevice(stat.dev)
+      const seen = kernelDevice(stat.dev)
       // Overlay and btrfs tell user space another number of major 0.
-      key.writeUInt32LE(device >>> 20 === 0 ? 0 : device, 8)
-      now.set(key.toString('hex'), key)
+      const device = seen >>> 20 === 0 ? 0 : seen
+      key.writeUInt32LE(device, 8)
+      const name = key.toString('hex')
+      const scripts = this.#there.get(name)?.scripts ?? 0
+      now.set(name, { key, inode: stat.ino, device, path: realpathSync(path), scripts })
     }
-    for (const [name, key] of this.#keys) if (!now.has(name)) remove(this.#fd, key)
-    for (const [name, key] of now) if (!this.#keys.has(name)) update(this.#fd, key, Buffer.from([1, 0, 0, 0]))
-    this.#keys = now
+    for (const [name, { key }] of this.#there) if (!now.has(name)) remove(this.#fd, key)
+    for (const [name, interpreter] of now) if (!this.#there.has(name)) this.#tell(interpreter)
+    this.#there = now
+  }
+
+  /** Sets right how many scripts have a profile: the kernel counts those that come, not those that were given up. */
+  count(profiles: Iterable<KernelKey>): void {
+    const scripts = new Map<bigint, KernelKey[]>()
+    for (const key of profiles)
+      if (key.script !== 0) scripts.set(key.inode, [...(scripts.get(key.inode) ?? []), key])
+    for (const interpreter of this.#there.values()) {
+      const { inode, device } = interpreter
+      const of = (scripts.get(inode) ?? []).filter((key) => device === 0 || key.device === device)
+      if (of.length === interpreter.scripts && !this.#counted(interpreter, of.length)) continue
+      interpreter.scripts = of.length
+      this.#tell(interpreter)
+    }
+  }
+
+  /** Whether the kernel counts another number. */
+  #counted({ key }: Interpreter, scripts: number): boolean {
+    return lookup(this.#fd, key, Interpreted.bytes)?.readUInt32LE(Interpreted.scripts) !== scripts
+  }
+
+  #tell({ key, path, scripts }: Interpreter): void {
+    update(this.#fd, key, interpretedBytes(path, scripts, this.#most))
   }
 }

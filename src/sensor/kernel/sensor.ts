@@ -98,12 +98,13 @@ export class KernelSensor implements Sensor {
       this.#activity = new Activity(program.maps)
       this.#units = new WatchedUnits(program, this.#slots, (unit) => this.#unitEnded(unit))
       this.#units.watch(settings.judge === true)
-      this.#interpreters = new Interpreters(program.skeleton)
+      this.#interpreters = new Interpreters(program.skeleton, program.maps.profileSlots)
       this.#interpreters.use(settings.interpreters ?? [])
       program.limit(settings)
       program.maps.setControl('ownGroup', processGroupOf(0))
       for (const pid of [process.pid, process.ppid]) program.setExempt(pid, true)
       for (const profile of saved) this.place(profile)
+      this.#interpreters.count(this.#slots.used().map((id) => this.#slots.keyOf(id)))
       program.attach()
     } catch (error) {
       program.close()
@@ -294,6 +295,7 @@ export class KernelSensor implements Sensor {
     if (this.#program.ring.pending === 0)
       for (const id of used) if (!this.#known.has(id)) this.#slots.reattach(id)
     this.#evict()
+    this.#interpreters.count(this.#slots.used().map((id) => this.#slots.keyOf(id)))
     if (Date.now() - this.#filesAt >= FILES_EVERY_MS) this.checkFiles()
     const unit = (id: number) => this.#responses.unitOf(id)
     const counters = [...this.#known.keys()].map((id) => ({

@@ -26,6 +26,7 @@ export function totalsOf(
     lost,
     lostEvents: maps.total('lostEvents'),
     unitsRefused: maps.total('unitsRefused'),
+    scriptsRefused: maps.total('scriptsRefused'),
     unitRecordsLost: maps.total('unitEventsLost'),
     profiles: slots.used().length,
     profilesLimit: maps.profileSlots - 1,

@@ -77,6 +77,7 @@ describe('what the eBPF program and this process share', () => {
         forks_lost: 'forksLost',
         units_refused: 'unitsRefused',
         unit_events_lost: 'unitEventsLost',
+        scripts_refused: 'scriptsRefused',
       },
       layout.Cpu,
     )
@@ -195,8 +196,23 @@ describe('what the eBPF program and this process share', () => {
       layout.UnitWindow,
     )
     add('state', 1, { tid: 'tid' }, layout.State)
+    add(
+      'interpreted',
+      1,
+      {
+        code: 'code',
+        value: 'value',
+        attached: 'attached',
+        long_code: 'longCode',
+        long_value: 'longValue',
+        scripts: 'scripts',
+        most: 'most',
+      },
+      layout.Interpreted,
+    )
     const sizes: [string, number][] = [
       ['profile', layout.Profile.bytes],
+      ['interpreted', layout.Interpreted.bytes],
       ['row', layout.ROW_BYTES],
       ['cpu', layout.Cpu.bytes],
       ['ctl', layout.Ctl.bytes],

@@ -104,7 +104,7 @@ static __noinline int announce(struct task_struct *task, struct file *file, stru
   w.dentry = BPF_CORE_READ(file, f_path.dentry);
   w.mount = (void *)BPF_CORE_READ(file, f_path.mnt) - bpf_core_field_offset(struct mount, mnt);
   bpf_loop(128, walk_step, &w, 0);
-  tell_script(e, task, st->script);
+  tell_script(e, task, st);
   e->length = w.length;
   e->complete = w.complete;
   bpf_ringbuf_submit(e, 0);
@@ -172,6 +172,19 @@ static __always_inline void leave(struct state *st)
     __sync_fetch_and_add(&p->tasks, -1);
 }
 
+/* Whether one more script of its interpreter may have a profile; counts it. */
+static __always_inline u32 room_for_script(struct key *key)
+{
+  struct interpreter at = {.ino = key->ino, .dev = key->dev >> 20 ? key->dev : 0};
+  struct interpreted *how = bpf_map_lookup_elem(&interpreters, &at);
+  if (!how)
+    return 1;
+  if (how->scripts >= how->most)
+    return 0;
+  __sync_fetch_and_add(&how->scripts, 1);
+  return 1;
+}
+
 /* Slot 0 when there is no room: tried again when slot 0's generation changes, which is when slots came free. */
 static __noinline int attach(struct task_struct *task, struct file *file, struct state *st, u32 abi)
 {
@@ -189,6 +202,13 @@ static __noinline int attach(struct task_struct *task, struct file *file, struct
   leave(st);
   st->abi = abi;
   found = bpf_map_lookup_elem(&keys, &key);
+  if (!found && key.script && !room_for_script(&key)) {
+    struct cpu *c = this_cpu();
+    if (c)
+      c->scripts_refused++;
+    key.script = st->script = 0;
+    found = bpf_map_lookup_elem(&keys, &key);
+  }
   id = found ? *found : new_profile(&key);
   st->profile = id;
   st->generation = 0;

@@ -88,10 +88,8 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long number)
       st->valid = ALL_VALID;
     }
     give_unit(task, take_unit(st), UNIT_MOVED, 0);
-    if (!st->decided) {
-      st->script = script_of(task, file, 0);
-      st->decided = 1;
-    }
+    if (!st->decided)
+      decide_script(task, file, 0, st);
     attach(task, file, st, abi);
     p = bpf_map_lookup_elem(&profiles, &st->profile);
     if (!p) {
@@ -180,8 +178,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old, struct linux_binprm *bi
   st->anomalous = 0;
   st->mark = 0;
   reset_frame(st);
-  st->script = script_of(task, binary->file, binary);
-  st->decided = 1;
+  decide_script(task, binary->file, binary, st);
   attach(task, binary->file, st, abi_of(task));
   give_unit(task, unit, UNIT_EXEC, st->profile);
   return 0;

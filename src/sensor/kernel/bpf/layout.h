@@ -87,7 +87,8 @@ struct cpu {
   u64 forks_lost;     /* children whose window could not be copied */
   u64 units_refused;  /* units not watched: no room for one more */
   u64 unit_events_lost;
-  u64 spare[4];
+  u64 scripts_refused;  /* images of a script that got no profile of its own: its interpreter has too many */
+  u64 spare[3];
 };
 _Static_assert(sizeof(struct cpu) == 128, "layout.ts");
 
@@ -117,6 +118,25 @@ struct interpreter {
   u32 zero;
 };
 
+#define LONG_CODES 4
+#define LONG_VALUES 8
+
+/*
+ * What is known of an interpreter's options. Letters: bit 0 is A. `code`: what follows is no script (a command, a module,
+ * standard input); `value`: a value follows, in the argument or as the next; `attached`: the rest of the argument is a
+ * value. Long options by hash (h * 31 + byte); without a first code none is known, and each means that there is no script.
+ */
+struct interpreted {
+  u64 code;
+  u64 value;
+  u64 attached;
+  u32 long_code[LONG_CODES];
+  u32 long_value[LONG_VALUES];
+  u32 scripts;  /* profiles of its scripts; counted up here, set right by user space */
+  u32 most;     /* beyond so many a script is of the interpreter's own profile */
+};
+_Static_assert(sizeof(struct interpreted) == 80, "layout.ts");
+
 /* Power of two; pids beyond it share slots, and whoever finds its slot taken is kept in task storage instead. */
 #define STATES 16384
 
@@ -143,7 +163,8 @@ struct state {
   u64 anomalous;
   u64 restart_ip;
   u64 restart_nr;
-  u64 spare;
+  u32 script_at;  /* where the script's name is in the arguments; 0: a #! line named it */
+  u32 spare;
 };
 _Static_assert(sizeof(struct state) == 128, "two cache lines");
 

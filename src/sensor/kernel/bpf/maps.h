@@ -43,7 +43,7 @@ struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 64);
   __type(key, struct interpreter);
-  __type(value, u32);
+  __type(value, struct interpreted);
 } interpreters SEC(".maps");
 
 /* Processes that are being delayed. Its size is the limit on how many may be, enforced here in the kernel. */

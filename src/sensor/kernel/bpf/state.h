@@ -43,6 +43,7 @@ static __always_inline void copy_window(struct state *to, struct state *from)
   to->max_lfc = from->max_lfc;
   to->over = from->over;
   to->script = from->script;
+  to->script_at = from->script_at;
   to->decided = from->decided;
 }
 
@@ -64,6 +65,7 @@ static __always_inline void drop_state(u32 tid)
   s->calls = 0;
   s->unit = 0;
   s->script = 0;
+  s->script_at = 0;
   s->decided = 0;
   s->frame[0] = 0;
   s->frame[1] = 0;
