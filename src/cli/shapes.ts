@@ -56,7 +56,18 @@ export interface ClassLine {
   until: number
 }
 
-type Judged = 'bits' | 'level' | 'parts' | 'windows' | 'edge' | 'm' | 'q' | 'units' | 'ordinals' | 'kinds'
+type Judged =
+  | 'bits'
+  | 'level'
+  | 'parts'
+  | 'windows'
+  | 'edge'
+  | 'm'
+  | 'q'
+  | 'bar'
+  | 'units'
+  | 'ordinals'
+  | 'kinds'
 
 export type IncidentLine = Omit<Incident, Judged> &
   Partial<Pick<Incident, Judged>> & {

@@ -20,6 +20,8 @@ export interface JudgedUnit {
   edge: ExecEdge | undefined
   m: number
   q: number
+  /** Bits from which on a unit of this program is an incident now. */
+  bar: number
   /** Its number in the profile; undefined: it was not learned, and will not be. */
   ordinal: number | undefined
 }
@@ -27,7 +29,7 @@ export interface JudgedUnit {
 /** An incident that nothing was judged of. */
 export const unjudged = (): Pick<
   Incident,
-  'bits' | 'level' | 'parts' | 'windows' | 'edge' | 'm' | 'q' | 'units' | 'ordinals' | 'kinds'
+  'bits' | 'level' | 'parts' | 'windows' | 'edge' | 'm' | 'q' | 'bar' | 'units' | 'ordinals' | 'kinds'
 > => ({
   bits: null,
   level: null,
@@ -36,6 +38,7 @@ export const unjudged = (): Pick<
   edge: null,
   m: null,
   q: null,
+  bar: null,
   units: 0,
   ordinals: [],
   kinds: [],
@@ -50,7 +53,7 @@ export function addUnit(incident: Incident, unit: JudgedUnit, now: number): void
   addToKind(incident, unit, now)
   incident.units++
   if (incident.bits === null || unit.bits > incident.bits) {
-    Object.assign(incident, { bits: unit.bits, parts: unit.parts, m: unit.m, q: unit.q })
+    Object.assign(incident, { bits: unit.bits, parts: unit.parts, m: unit.m, q: unit.q, bar: unit.bar })
   } else if (unit.parts.some(({ part }) => part === 'recurrence'))
     incident.parts = merged(incident.parts, unit.parts)
   if (rank(unit.level) > rank(incident.level)) incident.level = unit.level

@@ -1,5 +1,5 @@
 import { subjectOf } from '#classes'
-import { EMPTY, OUT_OF_RANGE, type Pair } from '#homeostasis'
+import { EMPTY, LEVEL_BITS, OUT_OF_RANGE, type Pair } from '#homeostasis'
 import { type Abi, callName } from '#syscalls'
 import type { Incident, IncidentPart } from './types.ts'
 
@@ -31,12 +31,16 @@ export function incidentMessage(
   const judged =
     incident.bits === null
       ? ''
-      : `; ${bitsText(incident.bits)} bits: ${parts.map(partText).join(', ')} (m ${m}, q ${(q ?? 0).toFixed(2)})`
+      : `; ${bitsText(incident.bits)} bits: ${parts.map(partText).join(', ')} (m ${m}, q ${(q ?? 0).toFixed(2)}${barText(incident.bar)})`
   const started = edge ? `; it never started ${subjectOf(edge.started)} before` : ''
   const [first] = windows
   const window = first ? `; ${first.part.toUpperCase()} at call ${first.call}: ${first.calls.join(' ')}` : ''
   return `Incident ${id} ${what} (${severity}): ${subjectOf(binary)}, ${calls}, LFC ${maxLfc}, ${processes}${judged}${started}${window}${unseen}`
 }
+
+/** Of a busy program, or 13 bits that are a notice would be a riddle. */
+const barText = (bar: number | null) =>
+  bar === null || bar <= LEVEL_BITS.incident ? '' : `, an incident from ${bitsText(bar)}`
 
 const bitsText = (bits: number): string => bits.toFixed(1)
 

@@ -85,6 +85,8 @@ export interface Incident {
   /** Units the bits are counted by, and the share of them that had something new. */
   m: number | null
   q: number | null
+  /** Bits of an incident then: 8, more for a program with many units a day; null as `bits`. */
+  bar: number | null
   /** Judged processes in it (or parts of 16,384 calls), and their numbers in the profile: the last 64. */
   units: number
   ordinals: number[]

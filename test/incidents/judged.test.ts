@@ -15,6 +15,7 @@ function unit(more: Partial<JudgedUnit> = {}): JudgedUnit {
     edge: undefined,
     m: 300,
     q: 0.02,
+    bar: 8,
     ordinal: 700,
     ...more,
   }

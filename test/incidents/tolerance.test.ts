@@ -144,7 +144,7 @@ test('what was judged alone is excused by its windows, not by the part that spok
     book.judge(
       {
         ...{ pid: 1, level: 'incident', bits: 9, parts: [{ part: 'r', bits: 9 }], edge: undefined },
-        ...{ windows: [{ part: 'r', call: 3, calls }], m: 300, q: 0, ordinal: 1 },
+        ...{ windows: [{ part: 'r', call: 3, calls }], m: 300, q: 0, bar: 8, ordinal: 1 },
       },
       of,
       1000,

@@ -40,7 +40,7 @@ const incidents = fc
     const book = new IncidentBook()
     for (const { calls, ...one } of anomalies)
       book.observe({ pid: 1, previous: [5, 6, 7, 8, 9], maxLfc: one.lfc, ...one, calls: calls + 1 }, of, 1000)
-    const unit = { pid: 1, parts: [], windows: [], edge: undefined, m: 9, q: 0.1, ordinal: 1 }
+    const unit = { pid: 1, parts: [], windows: [], edge: undefined, m: 9, q: 0.1, bar: 8, ordinal: 1 }
     if (judged) book.judge({ ...unit, ...judged }, of, 2000)
     return book.list()[0]
   })

@@ -73,11 +73,12 @@ function pairStory(pair: ExplainedPair, known: boolean): string {
 }
 
 /** How odd, and against how restless a profile. */
-function measures({ bits, level, m, q }: Incident): string {
+function measures({ bits, level, m, q, bar }: Incident): string {
   if (typeof bits !== 'number') return ''
   const of = typeof m === 'number' ? ` of ${m} units` : ''
   const restless = typeof q === 'number' ? `, ${share(q)} of them had something new` : ''
-  return `; ${bits.toFixed(1)} bits${level ? ` (${level})` : ''}, counted by what was normal${of}${restless}`
+  const busy = typeof bar === 'number' && bar > 8 ? `; it is busy: an incident from ${bar.toFixed(1)}` : ''
+  return `; ${bits.toFixed(1)} bits${level ? ` (${level})` : ''}, counted by what was normal${of}${restless}${busy}`
 }
 
 /** What spoke: the parts with their bits, a new edge, and the windows that were kept. */

@@ -190,7 +190,7 @@ export class IncidentLink {
 
 /** What an incident takes of a verdict; undefined: there is no judgement, only facts. */
 function judgedUnit(
-  { verdict, windows, ordinal, level, event }: UnitVerdict,
+  { verdict, windows, ordinal, level, bar, event }: UnitVerdict,
   abi: Abi,
 ): JudgedUnit | undefined {
   if (verdict.bits === undefined) return undefined
@@ -213,6 +213,7 @@ function judgedUnit(
     edge: verdict.newEdges[0],
     m: verdict.m,
     q: round(verdict.q ?? 0),
+    bar: round(bar),
     ordinal,
   }
 }

@@ -20,6 +20,8 @@ export type UnitEvent = Extract<SensorEvent, { type: 'unit' }>
 /** A unit that was judged. */
 export interface UnitVerdict extends LiveVerdict {
   level: JudgementLevel
+  /** Bits from which on it is an incident: more for a program with many units a day. */
+  bar: number
   event: UnitEvent
 }
 
@@ -73,7 +75,7 @@ export class Judging {
             `${tracked.executable.path}: ${(error as Error).message}: its judgement begins anew`,
           )
         }
-      const live = new LiveJudgement(from, random, now())
+      const live = new LiveJudgement(from, random, now(), saved?.judgement ? tracked.since : now())
       if (saved?.support) live.processes.restore(saved.support, live.judgement.units)
       tracked.judged = { live, unsaved: 0 }
     }
@@ -140,8 +142,8 @@ export class Judging {
     })
     judged.unsaved++
     if (verdict.slotsDue) for (const one of instances) await this.#write(one)
-    const level = verdictLevel(verdict.verdict, barFor(live.unitsPerDay(this.#ports.now())))
-    this.#ports.onJudged({ ...verdict, level, event }, tracked)
+    const bar = barFor(live.unitsPerDay(this.#ports.now()))
+    this.#ports.onJudged({ ...verdict, level: verdictLevel(verdict.verdict, bar), bar, event }, tracked)
   }
 
   /** What a profile file keeps of it. */

@@ -1,7 +1,8 @@
 /** From bits to levels: what a person is told. */
 
 /** `none`: not worth a word. The others are an incident's severities. */
-export type JudgementLevel = 'none' | 'notice' | 'incident' | 'severe'
+export const LEVELS = ['none', 'notice', 'incident', 'severe'] as const
+export type JudgementLevel = (typeof LEVELS)[number]
 
 export const LEVEL_BITS = { notice: 6, incident: 8, severe: 12 } as const
 /** What a program that was never started before adds, to at most as many bits of J. */

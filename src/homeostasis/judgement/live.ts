@@ -41,6 +41,7 @@ export class LiveJudgement {
   readonly processes = new SupportCounter()
   readonly #long = new Map<number, number>()
   readonly #since: number
+  readonly #began: number
   #units = 0
   #unwritten = 0
   #broken = 0
@@ -49,12 +50,19 @@ export class LiveJudgement {
    * @param from what was saved; else a window for one that begins
    * @param random 32 bits: of the tables' hash, and of the first version of the slots
    * @param now ms since the epoch
+   * @param began when its profile's life began, of one that was saved
    */
-  constructor(from: Judgement | number, random: { seed: number; version: number }, now: number) {
+  constructor(
+    from: Judgement | number,
+    random: { seed: number; version: number },
+    now: number,
+    began: number = now,
+  ) {
     this.judgement =
       typeof from === 'number' ? new Judgement(new Supports(from, GRAMS_LIMIT, random.seed)) : from
     this.slots = new SlotTable(random.version)
     this.#since = now
+    this.#began = Math.min(began, now)
   }
 
   /** Units that were not whole. */
@@ -62,9 +70,13 @@ export class LiveJudgement {
     return this.#broken
   }
 
-  /** Units a day since it has been watched; of a shorter time those there were. */
+  /**
+   * Units a day since it has been watched, or since its profile began if that is more: a restart makes no busy program a
+   * quiet one. Of less than a day those there were.
+   */
   unitsPerDay(now: number): number {
-    return (this.#units * DAY_MS) / Math.max(DAY_MS, now - this.#since)
+    const rate = (units: number, since: number) => (units * DAY_MS) / Math.max(DAY_MS, now - since)
+    return Math.max(rate(this.#units, this.#since), rate(this.judgement.units, this.#began))
   }
 
   take({ report, edges, tid, first, fresh, whole }: LiveUnit): LiveVerdict {

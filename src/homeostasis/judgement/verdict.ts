@@ -1,7 +1,7 @@
 /** What is said of one unit: how odd it is, and why. */
 import type { Calibration } from './calibration.ts'
 import type { ExecEdge } from './edges.ts'
-import { type JudgementLevel, levelOf, severityBits } from './levels.ts'
+import { type JudgementLevel, LEVELS, levelOf, severityBits } from './levels.ts'
 import type { Observable, Observables } from './types.ts'
 
 export type VerdictPart = Observable | 'edge' | 'recurrence'
@@ -50,9 +50,14 @@ export function verdictSeverity(verdict: Verdict): number {
   return verdict.bits === undefined ? 0 : severityBits(verdict.bits, verdict.newEdges.length > 0)
 }
 
-/** Recurrence is an incident by itself, whatever the unit that made it one. */
+/**
+ * Recurrence is an incident by itself, whatever the unit that made it one. A new edge is as rare in a busy program as in
+ * any, since each is learned: the higher bar is for bits alone.
+ */
 export function verdictLevel(verdict: Verdict, bar?: number): JudgementLevel {
-  const level = levelOf(verdictSeverity(verdict), bar)
+  const byBits = levelOf(verdict.bits ?? 0, bar)
+  const byEdge = verdict.newEdges.length > 0 ? levelOf(verdictSeverity(verdict)) : 'none'
+  const level = LEVELS.indexOf(byEdge) > LEVELS.indexOf(byBits) ? byEdge : byBits
   return verdict.recurring && (level === 'none' || level === 'notice') ? 'incident' : level
 }
 
