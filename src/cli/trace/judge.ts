@@ -62,10 +62,8 @@ export class Oddest {
   }
 
   told(judgement: Judgement, nameOf: (call: number) => string): TraceJudgement {
-    const verdict: Verdict = {
-      ...(this.#verdict ?? judgement.judge({ n: 0, r: 0, s: 0 })),
-      newEdges: this.#edges,
-    }
+    if (this.#verdict === undefined) return ofNothing(judgement)
+    const verdict: Verdict = { ...this.#verdict, newEdges: this.#edges }
     const severity = verdictLevel(verdict)
     const spoke = spokenParts(verdict)
     const { n, r, s, bits, parts, m, q } = verdict
@@ -90,6 +88,27 @@ export class Oddest {
         ...(bits === undefined ? { note: tooFew(judgement) } : {}),
       },
     }
+  }
+}
+
+/** A trace without calls is no usual one: nothing is known of it. */
+function ofNothing(judgement: Judgement): TraceJudgement {
+  const { m, q } = judgement.judge({ n: 0, r: 0, s: 0 })
+  const why: Why = {
+    spoke: [],
+    bits: null,
+    m,
+    q: q === undefined ? null : round(q),
+    newEdges: [],
+    windows: [],
+  }
+  return {
+    n: 0,
+    r: 0,
+    s: 0,
+    bits: null,
+    severity: 'none',
+    why: { ...why, note: 'it has no calls: nothing to judge' },
   }
 }
 
