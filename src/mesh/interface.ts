@@ -3,7 +3,7 @@
  * Times are ms since the epoch. A `peer` is a libp2p PeerId as text; a `name` is what the certificate calls the host.
  */
 
-export type RecordKind = 'semaphore' | 'digest' | 'alive'
+export type RecordKind = 'semaphore' | 'digest' | 'inventory' | 'alive'
 export type RecordOperation = 'raise' | 'refresh' | 'clear'
 
 /** A signed statement of one member, checked before it is handed out. State, keyed by (peer, kind, key). */
@@ -123,6 +123,8 @@ export interface Operator {
 export interface Mesh {
   status(): MeshStatus
   members(): Member[]
+  /** Of one member; undefined: there is none of that PeerId. */
+  stateOf(peer: string): MemberState | undefined
   /** Live records held (own ones too), newest first. */
   records(kind?: RecordKind): MeshRecord[]
   /** Signs, keeps and gossips. Repeating it for the same key refreshes; `ttlMs` bounds how long it stands unrefreshed. A `weight` of 1

@@ -64,6 +64,8 @@ export const limits = {
 export const rates = {
   semaphore: { perMinute: 10, burst: 30 },
   digest: { perMinute: 60, burst: 600 },
+  /** Sixteen parts at most: all of them at once, and then each every few minutes. */
+  inventory: { perMinute: 10, burst: 40 },
   alive: { perMinute: 5, burst: 10 },
   manifest: { perMinute: 5, burst: 20 },
 } as const

@@ -15,6 +15,7 @@ import { publicKeyOf, purposeful, verifySignature } from './identity/keys.ts'
 import { derived } from './identity/ring.ts'
 import type {
   Member,
+  MemberState,
   Mesh,
   MeshEvent,
   MeshRecord,
@@ -199,6 +200,11 @@ export class MeshNode implements Mesh {
 
   members(): Member[] {
     return this.#roster.members()
+  }
+
+  stateOf(peer: string): MemberState | undefined {
+    const entry = this.directory.get(peer)
+    return entry && this.directory.state(entry, this.#now())
   }
 
   records(kind?: RecordKind): MeshRecord[] {

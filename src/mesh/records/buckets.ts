@@ -17,7 +17,7 @@ export class Buckets {
     this.#buckets.delete(id)
     this.#buckets.set(id, { tokens, at: now })
     // One bucket a member and kind at most; the one longest untouched is full by now, or nearly, and is made anew when needed.
-    if (this.#buckets.size > limits.members * 4)
+    if (this.#buckets.size > limits.members * 5)
       this.#buckets.delete(this.#buckets.keys().next().value as string)
   }
 

@@ -17,7 +17,7 @@ const envelopeFields = z.strictObject({
   seq: z.int().positive(),
   ts: time,
   expires: time,
-  kind: z.enum(['semaphore', 'digest', 'alive', 'manifest']),
+  kind: z.enum(['semaphore', 'digest', 'inventory', 'alive', 'manifest']),
   key: z.string().refine((key) => byteLength(key) <= limits.keyBytes),
   op: z.enum(['raise', 'refresh', 'clear']),
   /** How much it matters, for the order in which a sync sends; absent is 0. */

@@ -241,7 +241,13 @@ function pick(side: Side, wants: Numbers): Numbered[] {
   return out
 }
 
-const urgency: Record<StatementKind, number> = { semaphore: 2, manifest: 1, alive: 3, digest: 4 }
+const urgency: Record<StatementKind, number> = {
+  semaphore: 2,
+  manifest: 1,
+  alive: 3,
+  inventory: 4,
+  digest: 5,
+}
 /** What its author says matters goes before the manifests, which go before all that they vouch for. */
 const rank = ({ kind, weight }: Numbered): number =>
   kind === 'semaphore' && weight ? -weight : urgency[kind]
