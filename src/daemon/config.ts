@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
+import { NEIGHBOURS, type PlacementSetting } from '#fleet'
 import type { QuorumRules } from '#incidents'
 import type { OpenOptions } from '#mesh'
 import { type AgentConfig, agentConfig, agentSchema } from './agent/config.ts'
@@ -48,8 +49,10 @@ const schema = z.strictObject({
       familiar: z.enum(['tell', 'quiet', 'learn']).default('tell'),
       page: z.enum(['always', 'recurring']).default('always'),
       private: z.array(z.string().startsWith('/', 'a full path')).default([]),
+      placement: z.enum(['auto', 'everywhere', 'chosen']).default('auto'),
+      neighbours: z.int().min(1).max(1024).default(NEIGHBOURS),
     })
-    .default({ adopt: 'ask', familiar: 'tell', page: 'always', private: [] }),
+    .prefault({}),
   never_delay: z.array(z.string().startsWith('/', 'a full path')).default([]),
 })
 
@@ -72,6 +75,10 @@ export interface FleetConfig {
   page: 'always' | 'recurring'
   /** Paths of which nothing is announced, given or answered. */
   private: string[]
+  /** Digests are gossiped to all members; or pulled from those that were chosen; `auto`: by the size of the fleet. */
+  placement: PlacementSetting
+  /** Members whose digests of a program this host keeps, where they are chosen. */
+  neighbours: number
 }
 
 export interface Config {

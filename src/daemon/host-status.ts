@@ -46,6 +46,7 @@ export function hostStatus(
     classes: host.classList().length,
     incidents: host.incidents.open().length,
     mesh: host.mesh.status(),
+    fleet: host.fleet.status(),
     environment: host.environment?.status() ?? null,
     agent: host.agent.status(),
     notices: host.notices,

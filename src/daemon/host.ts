@@ -123,6 +123,7 @@ export class Host {
       say: (level, line) => options.messages.say(level, line),
       journal: () => this.records.head(),
       own: { find: (query) => this.fleet.own.find(query) },
+      placement: options.config.fleet,
       onQuestion: (question, from) => this.fleet.answerer.answer(question, from),
       onWarning: (change, warning) => this.#warned(change, warning),
     })

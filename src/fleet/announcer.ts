@@ -77,6 +77,11 @@ export class Announcer {
     this.#told.set(key, { substance: substanceOf(profile), at: now })
   }
 
+  /** Nothing counts as told any more. */
+  forget(): void {
+    this.#told.clear()
+  }
+
   cleared(key: string): void {
     this.#told.delete(key)
   }

@@ -2,6 +2,8 @@ import type { ProfileStateName } from '#homeostasis'
 import type { DigestBook } from './book.ts'
 import { type SketchKey, sketchOf } from './digest.ts'
 import type { Package } from './origin/index.ts'
+import type { HeldRow } from './placement/inventory.ts'
+import { rowOf } from './placement/rows.ts'
 import type { Sketch } from './sketch.ts'
 import type { Digest } from './types.ts'
 
@@ -34,6 +36,8 @@ export interface FleetBinary {
    * at most. Absent where fewer than two hosts have a sketch that can be compared.
    */
   spread?: { hosts: number; median: number; most: number }
+  /** Hosts that say they have it, and whose digest could not be had: all that is known of it there. */
+  missing?: number
 }
 
 const spreadHosts = 24
@@ -43,6 +47,7 @@ export function binaries(
   book: DigestBook,
   own: { name: string; peer: string; digests: Iterable<Digest> },
   key?: SketchKey,
+  rows: Iterable<HeldRow> = [],
 ): FleetBinary[] {
   const held = new Map<string, { name: string; peer: string; digest: Digest }[]>()
   const add = (host: { name: string; peer: string }, digest: Digest): void => {
@@ -52,13 +57,32 @@ export function binaries(
   }
   for (const digest of own.digests) add(own, digest)
   for (const one of book.all()) add(one, one.digest)
-  const hostsOf = (row: FleetBinary): number => new Set(row.hosts.map(({ peer }) => peer)).size
+  const missing = missingOf(book, held, rows)
+  const hostsOf = (row: FleetBinary): number =>
+    new Set(row.hosts.map(({ peer }) => peer)).size + (row.missing ?? 0)
   return [...held]
-    .map(([binary, of]) => rowOf(binary, of, key))
+    .map(([binary, of]) => ({ ...summary(binary, of, key), ...missing(binary) }))
     .sort((a, b) => hostsOf(b) - hostsOf(a) || (a.binary < b.binary ? -1 : 1))
 }
 
-function rowOf(
+/** A row of an inventory whose digest is not held is one of the program that another's digest gives its name. */
+function missingOf(
+  book: DigestBook,
+  held: ReadonlyMap<string, { digest: Digest }[]>,
+  rows: Iterable<HeldRow>,
+): (binary: string) => { missing?: number } {
+  const names = new Map<string, string>()
+  const had = new Set([...book.all()].map(({ peer, id }) => `${peer} ${id}`))
+  for (const [binary, of] of held) for (const { digest } of of) names.set(rowOf(digest).id, binary)
+  const counts = new Map<string, number>()
+  for (const { peer, id } of rows) {
+    const binary = names.get(id)
+    if (binary !== undefined && !had.has(`${peer} ${id}`)) counts.set(binary, (counts.get(binary) ?? 0) + 1)
+  }
+  return (binary) => (counts.has(binary) ? { missing: counts.get(binary) as number } : {})
+}
+
+function summary(
   binary: string,
   held: { name: string; peer: string; digest: Digest }[],
   key: SketchKey | undefined,

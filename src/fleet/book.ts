@@ -1,5 +1,7 @@
+import { digestKey } from './digest.ts'
 import { validateDigest } from './digest-wire.ts'
 import { FleetError } from './errors.ts'
+import { rowOf } from './placement/rows.ts'
 import type { Refusals } from './refusals.ts'
 import type { Digest } from './types.ts'
 
@@ -10,13 +12,27 @@ export interface DigestRecord {
   name: string
   expires: number
   body: unknown
+  /** When it was signed, by its author's clock; of two under one key the later stands. */
+  made?: number
+  /** As it was signed, to be handed on. */
+  envelope?: Uint8Array
 }
+
+/** `pulled`: asked for by name; else gossip brought it. */
+export type DigestWay = 'gossiped' | 'pulled'
 
 export interface HeldDigest {
   peer: string
   name: string
   digest: Digest
   expires: number
+  /** Of its inventory row (placement/rows.ts). */
+  id: string
+  made: number
+  way: DigestWay
+  /** When it was taken, by this host's clock. */
+  received: number
+  envelope: Uint8Array | undefined
 }
 
 export interface DigestLimits {
@@ -25,6 +41,8 @@ export interface DigestLimits {
   /** In all; above it the host that holds most gives up its oldest. */
   inAll: number
 }
+
+const pulledMs = 24 * 3_600_000
 
 export const digestLimits: DigestLimits = { perPeer: 2048, inAll: 65_536 }
 
@@ -48,15 +66,14 @@ export class DigestBook {
     now: number,
   ): Digest | undefined {
     if (change === 'cleared' || change === 'expired') {
-      this.#remove(record.peer, record.key)
+      // A newer one that was pulled meanwhile is not what was cleared.
+      const held = this.#peers.get(record.peer)?.get(record.key)
+      if (!held || held.way === 'gossiped' || held.made <= (record.made ?? 0))
+        this.#remove(record.peer, record.key)
       return undefined
     }
     try {
-      if (record.expires <= now) throw new FleetError('stale', record.peer, 'the digest has expired')
-      const digest = validateDigest(record.body, record.peer)
-      const { peer, name, expires } = record
-      this.#put(record.key, { peer, name, digest, expires })
-      return digest
+      return this.take(record, 'gossiped', now).digest
     } catch (error) {
       if (!(error instanceof FleetError)) throw error
       // What stood under the key is no longer what that host says.
@@ -64,6 +81,44 @@ export class DigestBook {
       this.#refusals.add(error)
       return undefined
     }
+  }
+
+  /**
+   * Keeps a digest whose signature has been checked, unless a later one of that host stands.
+   * @throws FleetError where it does not hold; nothing is counted
+   */
+  take(record: DigestRecord, way: DigestWay, now: number): HeldDigest {
+    if (record.expires <= now) throw new FleetError('stale', record.peer, 'the digest has expired')
+    const digest = validateDigest(record.body, record.peer)
+    const { peer, name, expires, made = 0, envelope } = record
+    const key = way === 'pulled' ? digestKey(digest) : record.key
+    const stands = this.#peers.get(peer)?.get(key)
+    if (stands && stands.made > made) return stands
+    const { id } = rowOf(digest)
+    const held = {
+      peer,
+      name,
+      digest,
+      made,
+      way,
+      envelope,
+      id,
+      received: now,
+      expires: ends(expires, way, now),
+    }
+    this.#put(key, held)
+    return held
+  }
+
+  /** A member's digest by the id of its inventory row. O(digests of that member). */
+  find(peer: string, id: string): HeldDigest | undefined {
+    for (const held of this.#peers.get(peer)?.values() ?? []) if (held.id === id) return held
+    return undefined
+  }
+
+  /** Gives up one that was pulled. */
+  drop(held: HeldDigest): void {
+    if (held.way === 'pulled') this.#remove(held.peer, digestKey(held.digest))
   }
 
   /** How many have run out and were removed. */
@@ -93,8 +148,11 @@ export class DigestBook {
     return [...this.all()].filter(({ digest }) => isNamed(digest.binary, binary))
   }
 
-  gauge(): { digests: number; peers: number; limit: number; evicted: number } {
-    return { digests: this.#size, peers: this.#peers.size, limit: this.#limits.inAll, evicted: this.#evicted }
+  gauge(): { digests: number; pulled: number; peers: number; limit: number; evicted: number } {
+    let pulled = 0
+    for (const { way } of this.all()) if (way === 'pulled') pulled++
+    const { inAll: limit } = this.#limits
+    return { digests: this.#size, pulled, peers: this.#peers.size, limit, evicted: this.#evicted }
   }
 
   #put(key: string, held: HeldDigest): void {
@@ -120,6 +178,10 @@ export class DigestBook {
     if (of.size === 0) this.#peers.delete(peer)
   }
 }
+
+/** Nothing that was pulled stands longer unseen than what is gossiped does: its author has told of a newer one, or is away. */
+const ends = (expires: number, way: DigestWay, now: number): number =>
+  way === 'pulled' ? Math.min(expires, now + pulledMs) : expires
 
 const isNamed = (path: string, name: string): boolean =>
   path === name || (!name.includes('/') && path.endsWith(`/${name}`))

@@ -1,6 +1,6 @@
 /**
  * Why something of another host was refused; counted by member under this word. `unreachable`: no answer at all.
- * `not-held`: it has no such profile. `busy`: asked too often. `other-window`, `other-abi`: its profile is of another
+ * `not-held`: it has no such profile, though its inventory may say so. `busy`: asked too often. `other-window`, `other-abi`: its profile is of another
  * window or ABI, and cannot be compared. `contradiction`: it said that it knows what its digest denies; `liar`: and two
  * things it signed prove it. The rest: what was said does not hold.
  */
@@ -15,6 +15,7 @@ export type RefusalReason =
   | 'not-the-author'
   | 'stale'
   | 'bad-digest'
+  | 'bad-inventory'
   | 'bad-sketch'
   | 'other-profile'
   | 'other-window'

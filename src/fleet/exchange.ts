@@ -3,6 +3,7 @@ import { digestKey, type SketchKey } from './digest.ts'
 import { encodeDigest } from './digest-wire.ts'
 import { FleetError } from './errors.ts'
 import type { BodyQuery, OwnProfiles, Peers, Publisher, Signatures } from './ports.ts'
+import { MinuteQuota } from './quota.ts'
 import type { Refusals } from './refusals.ts'
 import type { Digest } from './types.ts'
 import { type VerifiedProfile, verifyBody } from './verify.ts'
@@ -19,7 +20,6 @@ import {
 /** Bodies given to one member a minute, and to all: making one costs a reading of the tables. */
 const bodiesPerPeer = 30
 const bodiesInAll = 240
-const rateWindowMs = 60_000
 const fetchTimeoutMs = 20_000
 /** Peers asked at the same time: each may be sending 8 MiB. */
 const fetchesAtOnce = 4
@@ -39,10 +39,7 @@ export interface ExchangePorts {
 export class DigestExchange {
   readonly #ports: ExchangePorts
   readonly #announcer: Announcer
-  /** Bodies given in the minute that began at `#minute`, by member. */
-  readonly #given = new Map<string, number>()
-  #givenInAll = 0
-  #minute = 0
+  readonly #given = new MinuteQuota({ perPeer: bodiesPerPeer, inAll: bodiesInAll })
 
   constructor(ports: ExchangePorts, announce: Partial<AnnounceSettings> = {}) {
     this.#ports = ports
@@ -75,7 +72,7 @@ export class DigestExchange {
     for (const { key, profile } of publish) {
       const told = await attempt(async () => {
         const digest = await digestOf(profile)
-        if (digest) await publisher.publish(key, encodeDigest(digest), ttlMs)
+        if (digest) await publisher.publish(key, encodeDigest(digest), ttlMs, digest)
       })
       if (!told) continue
       this.#announcer.published(key, profile, now())
@@ -87,6 +84,11 @@ export class DigestExchange {
         done.cleared++
       }
     return done
+  }
+
+  /** All digests are due again, at their rate: they are told in another way now. */
+  tellAnew(): void {
+    this.#announcer.forget()
   }
 
   /** Answers a member's request for a body. Never throws for what the member sent: it is told a word, and counted. */
@@ -162,21 +164,12 @@ export class DigestExchange {
   }
 
   #spend(from: { peer: string; name: string }): void {
-    const now = this.#ports.now()
-    if (now - this.#minute >= rateWindowMs || now < this.#minute) {
-      this.#minute = now
-      this.#given.clear()
-      this.#givenInAll = 0
-    }
-    const given = this.#given.get(from.peer) ?? 0
-    if (given >= bodiesPerPeer || this.#givenInAll >= bodiesInAll)
+    if (!this.#given.take(from.peer, this.#ports.now()))
       throw new FleetError(
         'busy',
         from.peer,
         `${from.name} asked for more than ${bodiesPerPeer} bodies in a minute`,
       )
-    this.#given.set(from.peer, given + 1)
-    this.#givenInAll++
   }
 }
 

@@ -32,11 +32,19 @@ export interface Signatures {
   /** A signed envelope that can be verified alone. */
   sign(key: string, body: unknown, ttlMs: number): Uint8Array
   /** Throws when the signature or its author's certificate does not hold. */
-  verify(envelope: Uint8Array): { kind: string; peer: string; name: string; expires: number; body: unknown }
+  verify(envelope: Uint8Array): {
+    kind: string
+    peer: string
+    name: string
+    made: number
+    expires: number
+    body: unknown
+  }
 }
 
 /** Tells the mesh. */
 export interface Publisher {
-  publish(key: string, body: unknown, ttlMs: number): Promise<void>
+  /** @param body `digest`, encoded */
+  publish(key: string, body: unknown, ttlMs: number, digest: Digest): Promise<void>
   clear(key: string): Promise<void>
 }

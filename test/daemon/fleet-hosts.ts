@@ -34,6 +34,8 @@ export interface Shape {
   hidden?: boolean
   familiar?: 'tell' | 'quiet' | 'learn'
   page?: 'always' | 'recurring'
+  placement?: 'auto' | 'everywhere' | 'chosen'
+  neighbours?: number
 }
 
 export function profileFile({
@@ -97,6 +99,8 @@ export async function fleetOf(
           familiar: shape(name)?.familiar ?? 'tell',
           page: shape(name)?.page ?? 'always',
           private: shape(name)?.hidden ? [nginx] : [],
+          placement: shape(name)?.placement ?? 'everywhere',
+          neighbours: shape(name)?.neighbours ?? 64,
         },
       },
       name,
@@ -118,10 +122,16 @@ export async function fleetOf(
     ),
   )
   for (const host of hosts) await host.fleet.keepHouse()
+  // An inventory is told when nothing is left to sign.
+  for (const host of hosts) await host.fleet.keepHouse()
   const tells = (name: string) => shape(name) !== undefined && !shape(name)?.hidden
   const told = hosts.filter(({ name }) => tells(name)).length
   await until('all have told one another', () =>
-    hosts.every(({ mesh, name }) => [...mesh.digests.all()].length >= told - (tells(name) ? 1 : 0)),
+    hosts.every(({ mesh, name }) => {
+      const known = new Set([...mesh.digests.all()].map(({ peer }) => peer))
+      for (const peer of mesh.placed?.inventory.members() ?? []) known.add(peer)
+      return known.size >= told - (tells(name) ? 1 : 0)
+    }),
   )
   return hosts
 }

@@ -33,6 +33,7 @@ import { nameOf } from '../profiles/tracked.ts'
 import { Adopted, type KeptAdoption } from './adopted.ts'
 import type { LeftOut } from './comparing.ts'
 import { commonKey, donorsOf } from './donors.ts'
+import { gatherFor, peersOf } from './gather.ts'
 import type { FleetHost } from './host.ts'
 import type { OwnFleet } from './own.ts'
 
@@ -112,12 +113,13 @@ export class Adopting {
         `${own.key.binary} is normal here already: nothing is adopted; lymph profile tolerize puts it back to learning`,
         1,
       )
+    const { leftOut } = await gatherFor(host, { name: binary, peers: peersOf(host, from) })
     const key = own?.key ?? commonKey(host, binary, settings.window)
     const candidates = donorsOf(host, this.#ports.own, key, from)
     const named = new Map(candidates.map(({ peer, name }) => [peer, name]))
     const random = () => randomInt(2 ** 32) / 2 ** 32
     const chosen = chooseDonors(candidates, host.now(), random)
-    const nothing = (text: string, refused: LeftOut[] = []): Planned => ({
+    const nothing = (text: string, refused = leftOut): Planned => ({
       ...{ binary: key.binary, sha256: key.sha256, text, pairs: 0, quorum: 0, donors: [], weak: 0 },
       ...{ leftOut: { tooFew: 0, young: 0 }, refused, adopted: false },
     })
@@ -127,11 +129,14 @@ export class Adopting {
       chosen.donors.map(({ peer, name }) => ({ peer, name })),
       { binary: path, abi, window, sha256 },
     )
-    const refused = fetched.refused.map(({ peer, message }) => ({
-      name: named.get(peer) ?? peer,
-      peer,
-      reason: message,
-    }))
+    const refused = [
+      ...leftOut,
+      ...fetched.refused.map(({ peer, message }) => ({
+        name: named.get(peer) ?? peer,
+        peer,
+        reason: message,
+      })),
+    ]
     const donors = fetched.profiles.filter(
       ({ profile }) => profile.empty === fetched.profiles[0]?.profile.empty,
     )

@@ -16,6 +16,7 @@ import {
 import { decodeProfile, type ProfileRecord, tableInForce } from '#homeostasis'
 import type { Abi } from '#syscalls'
 import { DaemonError } from '../errors.ts'
+import { gatherFor, peersOf } from './gather.ts'
 import type { FleetHost } from './host.ts'
 import type { OwnFleet } from './own.ts'
 
@@ -54,20 +55,25 @@ export class FleetComparer {
    * @param exact whether to fetch bodies; undefined: of up to 16 hosts, or of hosts that were named
    */
   async compare(binary: string, names: string[], exact?: boolean): Promise<FleetComparison> {
-    const { own, path } = await this.#ownProfile(binary)
+    const { own, path, leftOut } = await this.#ownProfile(binary, names)
     const few = this.#holders(path, names).length <= fetchedByDefault
-    if (exact ?? (few || names.length > 0)) return this.#exactly(path, own, names)
-    return this.#bySketches(path, own, names)
+    if (exact ?? (few || names.length > 0)) return this.#exactly(path, own, names, leftOut)
+    return this.#bySketches(path, own, names, leftOut)
   }
 
   /** Verified bodies of a binary from the members named, or all that have it, with this host's own profile. */
   async gather(binary: string, names: string[] = [], limit = comparedLimit): Promise<Gathered> {
-    const { own, path } = await this.#ownProfile(binary)
-    return this.#gather(path, own, names, limit)
+    const { own, path, leftOut } = await this.#ownProfile(binary, names)
+    return this.#gather(path, own, names, limit, leftOut)
   }
 
-  async #exactly(path: string, own: ProfileRecord | undefined, names: string[]): Promise<FleetComparison> {
-    const { profiles, refused } = await this.#gather(path, own, names, comparedLimit)
+  async #exactly(
+    path: string,
+    own: ProfileRecord | undefined,
+    names: string[],
+    leftOut: LeftOut[],
+  ): Promise<FleetComparison> {
+    const { profiles, refused } = await this.#gather(path, own, names, comparedLimit, leftOut)
     const hosts = profiles.map(({ name, profile }) => ({
       name,
       sha256: profile.key.sha256,
@@ -85,6 +91,7 @@ export class FleetComparer {
     own: ProfileRecord | undefined,
     names: string[],
     limit: number,
+    leftOut: LeftOut[],
   ): Promise<Gathered> {
     const { mesh } = this.#host
     if (!mesh.exchange) throw new DaemonError('this host is in no mesh: there is nobody to compare with')
@@ -102,6 +109,7 @@ export class FleetComparer {
       profiles: fetched.profiles,
       refused: [
         ...refused,
+        ...leftOut.filter((one) => !known(one, from)),
         ...fetched.refused.map(({ peer, message }) => ({
           name: named.get(peer) ?? peer,
           peer,
@@ -111,7 +119,12 @@ export class FleetComparer {
     }
   }
 
-  async #bySketches(path: string, own: ProfileRecord | undefined, names: string[]): Promise<FleetComparison> {
+  async #bySketches(
+    path: string,
+    own: ProfileRecord | undefined,
+    names: string[],
+    leftOut: LeftOut[],
+  ): Promise<FleetComparison> {
     const key = this.#own.sketchKey
     const { held, refused, abi } = this.#comparable(path, own, names)
     const hosts: SketchedHost[] = []
@@ -136,7 +149,11 @@ export class FleetComparer {
     }
     if (hosts.length === 0) throw this.#nobody(path, refused)
     const distinct = distinctNames(hosts).map(({ name, host }) => ({ ...host, name }))
-    return { ...compareSketches(path, distinct), ...(abi ? { abi } : {}), refused }
+    return {
+      ...compareSketches(path, distinct),
+      ...(abi ? { abi } : {}),
+      refused: [...refused, ...leftOut.filter((one) => !known(one, held))],
+    }
   }
 
   /**
@@ -178,15 +195,20 @@ export class FleetComparer {
     return this.#host.mesh.holders(path, names)
   }
 
-  async #ownProfile(binary: string): Promise<{ own: ProfileRecord | undefined; path: string }> {
+  /** With it come the digests of the others that have it, where they are not here. */
+  async #ownProfile(
+    binary: string,
+    names: string[],
+  ): Promise<{ own: ProfileRecord | undefined; path: string; leftOut: LeftOut[] }> {
+    const { leftOut } = await gatherFor(this.#host, { name: binary, peers: peersOf(this.#host, names) })
     const file = await this.#host.operator.body({ binary })
     const own = file && decodeProfile(file)
-    if (own) return { own, path: subjectOf(own.key.binary) }
+    if (own) return { own, path: subjectOf(own.key.binary), leftOut }
     // A base name stands for the one path that others tell of.
     const paths = [...new Set(this.#host.mesh.digests.of(binary).map(({ digest }) => digest.binary))]
     if (paths.length > 1)
       throw new DaemonError(`"${binary}" could be ${paths.sort().join(' or ')}: give the whole path`)
-    return { own, path: paths[0] ?? binary }
+    return { own, path: paths[0] ?? binary, leftOut }
   }
 
   #nobody(path: string, refused: LeftOut[]): DaemonError {

@@ -17,11 +17,14 @@ import { Adopting } from './adopting.ts'
 import { Answerer } from './answering.ts'
 import { Asking } from './asking.ts'
 import { FleetComparer, type FleetComparison } from './comparing.ts'
+import { gatherFor } from './gather.ts'
 import type { FleetHost } from './host.ts'
 import { OwnFleet } from './own.ts'
 import type { HeldPage } from './paging.ts'
 import { Reporting } from './reporting.ts'
 import { Upgrades } from './upgrades.ts'
+
+const inventoryRounds = 12
 
 export interface FleetPorts {
   host: FleetHost
@@ -42,6 +45,8 @@ export class FleetLink {
   readonly adopting: Adopting
   readonly #comparer: FleetComparer
   #announcing: Promise<void> | undefined
+  /** Rounds that the inventory has waited for. */
+  #waited = 0
 
   constructor(ports: FleetPorts) {
     const { host, saves, records, say, managers, config } = ports
@@ -111,16 +116,42 @@ export class FleetLink {
 
   /** Tells the mesh of what is saved; the exchange keeps its own rate. */
   async #announce(): Promise<void> {
-    const { exchange } = this.#ports.host.mesh
-    if (!exchange) return
-    const { error } = await exchange.announce(this.own.announceable(), (row) => this.own.digestOf(row))
-    if (error) this.#ports.say(1, `a digest was not published: ${error.message}; it is tried again`)
+    const { host, say } = this.#ports
+    const { exchange, placed } = host.mesh
+    if (!exchange || !placed) return
+    const rows = this.own.announceable()
+    if (placed.settle(host.mesh.mesh.members().length, rows.length)) {
+      const { gossipsDigests } = placed.placement
+      say(
+        2,
+        `digests are ${gossipsDigests ? 'gossiped to all members' : 'kept by chosen members'} from now on`,
+      )
+      // What was signed for whoever asks has not been gossiped; the other way round it can be asked for already.
+      if (gossipsDigests) exchange.tellAnew()
+    }
+    const { error, published } = await exchange.announce(rows, (row) => this.own.digestOf(row))
+    if (error) say(1, `a digest was not published: ${error.message}; it is tried again`)
+    // An inventory of half of them would have others forget the rest: what is still being signed is waited for a minute.
+    this.#waited = published > 0 ? this.#waited + 1 : 0
+    if (this.#waited === 0 || this.#waited > inventoryRounds) {
+      const fault = await placed.tell()
+      if (fault) say(1, `the inventory was not published: ${fault.message}; it is tried again`)
+    }
+    placed.pull(rows.map(({ sha256, abi, window }) => ({ content: sha256, abi, window })))
   }
 
-  binaries(): FleetBinary[] {
-    const { mesh, meshName } = this.#ports.host
+  /** Where digests are, of how many, and what is pulled and kept; null in no mesh. */
+  status(): Record<string, unknown> | null {
+    const { placed, digests } = this.#ports.host.mesh
+    return placed ? { ...placed.gauge(), digests: digests.gauge() } : null
+  }
+
+  async binaries(): Promise<FleetBinary[]> {
+    const { host } = this.#ports
+    const { mesh, meshName } = host
+    await gatherFor(host, 'all')
     const own = { name: meshName, peer: mesh.peer, digests: this.own.digests() }
-    return binaries(mesh.digests, own, this.own.sketchKey)
+    return binaries(mesh.digests, own, this.own.sketchKey, mesh.placed?.inventory.rows())
   }
 
   compare(binary: string, names: string[], exact?: boolean): Promise<FleetComparison> {

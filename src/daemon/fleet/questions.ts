@@ -20,13 +20,17 @@ import {
 } from '#fleet'
 import { decodeProfile } from '#homeostasis'
 import type { Familiarity, Incident } from '#incidents'
+import { fullMesh } from '#mesh'
 import { DaemonError } from '../errors.ts'
 import { ASK_PURPOSE } from './answering.ts'
+import { gatherFor } from './gather.ts'
 import type { FleetHost } from './host.ts'
 import type { OwnFleet } from './own.ts'
 
 /** Two seconds of gathering and these make seven at most, with what drawing and counting take. */
 const answerWaitMs = 3700
+/** Of these, digests may take so long to come where some are not here. */
+const gatherMs = 1000
 
 /** The program that is asked about. */
 export type Program = Pick<Incident, 'binary' | 'sha256' | 'abi' | 'window'>
@@ -67,6 +71,7 @@ export class Questions {
     const { binary, sha256, abi, window } = of
     const file = await host.operator.body({ binary, abi, sha256, window })
     const own = file ? FleetProfile.of(decodeProfile(file)).pairs : new Map<number, unknown>()
+    await this.#gather(of)
     const candidates = this.candidates(of)
     const settings: AskSettings = { ...planFor(candidates.length), answerWait: answerWaitMs }
     const random = () => randomInt(2 ** 32) / 2 ** 32
@@ -101,10 +106,12 @@ export class Questions {
   candidates(of: Program): Candidate[] {
     const { host } = this.#ports
     const key = this.key()
+    const members = host.mesh.mesh.members()
+    // In a large mesh a host is connected to a few, who may have chosen it; the others are dialled when they are asked.
+    const large = members.length > fullMesh + 1
     const reached = new Set(
-      host.mesh.mesh
-        .members()
-        .filter(({ connected, state }) => connected && state === 'alive')
+      members
+        .filter(({ connected, state }) => (connected || large) && state === 'alive')
         .map(({ peer }) => peer),
     )
     const found = new Map<string, HeldDigest>()
@@ -115,10 +122,20 @@ export class Questions {
       if ((digest.processes ?? askDefaults.peerProcesses) < askDefaults.peerProcesses) continue
       found.set(peer, held)
     }
-    return [...found].map(([peer, { digest }]) => {
+    const { placed } = host.mesh
+    const drawn = placed?.neighbours(of.sha256, [...found.keys()], askDefaults.peers) ?? found.keys()
+    return [...drawn].map((peer) => {
+      const { digest } = found.get(peer) as HeldDigest
       const sketch = sketchOf(digest, key)
       return { peer, ...(sketch ? { sketch, made: digest.made } : {}) }
     })
+  }
+
+  /** A program that is new here may not have its neighbours' digests yet: those whom a question would go to are fetched. */
+  async #gather({ sha256, abi, window }: Program): Promise<void> {
+    const { host } = this.#ports
+    const content = { content: sha256, abi, window }
+    await gatherFor(host, { content, hosts: 2 * askDefaults.peers }, gatherMs)
   }
 
   async #send(round: AskRound, { sha256, abi, window }: Program, settings: AskSettings): Promise<void> {

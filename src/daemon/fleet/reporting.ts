@@ -18,6 +18,7 @@ import type { Repository } from '#store'
 import type { Abi } from '#syscalls'
 import { DaemonError } from '../errors.ts'
 import type { FleetComparer, Gathered, LeftOut } from './comparing.ts'
+import { gatherFor } from './gather.ts'
 import type { FleetHost } from './host.ts'
 import type { OwnFleet } from './own.ts'
 
@@ -145,8 +146,9 @@ export class Reporting {
     }
   }
 
-  hosts(): HostsReport {
+  async hosts(): Promise<HostsReport> {
     const { mesh, meshName } = this.#host
+    await gatherFor(this.#host, 'all')
     const of = new Map<string, { name: string; digests: Digest[] }>()
     of.set(mesh.peer, { name: meshName, digests: this.#own.digests() })
     for (const { peer, name, digest } of mesh.digests.all()) {

@@ -15,7 +15,7 @@ const shapes = {
 }
 
 export function fleetRoutes(api: Hono, fleet: FleetLink): void {
-  api.get('/fleet/binaries', (c) => c.json(fleet.binaries()))
+  api.get('/fleet/binaries', async (c) => c.json(await fleet.binaries()))
   api.get('/fleet/compare', async (c) => {
     const { binary, exact } = c.req.query()
     const how = exact === undefined ? undefined : exact === 'true'
@@ -41,7 +41,7 @@ export function fleetRoutes(api: Hono, fleet: FleetLink): void {
     c.json(await fleet.reporting.outliers(named(c.req.query('binary')))),
   )
   api.get('/fleet/report', async (c) => c.json(await fleet.reporting.binary(named(c.req.query('binary')))))
-  api.get('/fleet/report/hosts', (c) => c.json(fleet.reporting.hosts()))
+  api.get('/fleet/report/hosts', async (c) => c.json(await fleet.reporting.hosts()))
 }
 
 function named(binary: string | undefined): string {

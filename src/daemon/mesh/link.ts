@@ -3,15 +3,14 @@
  * digests; what others say comes in as warnings and digests. Without a mesh everything here rests.
  */
 import {
-  ANSWER_BYTES,
   ASK_ANSWER_BYTES,
   ASK_REQUEST,
-  BODY_REQUEST,
   DigestBook,
-  DigestExchange,
+  type DigestExchange,
   type OwnProfiles,
+  type PlacedDigests,
+  type PlacementSetting,
   QUESTION_BYTES,
-  REQUEST_BYTES,
   Refusals,
   type SketchKey,
   sketchKey,
@@ -43,6 +42,7 @@ import {
 import type { KeyValue, Repository } from '#store'
 import type { MeshWays } from '../config.ts'
 import { DaemonError } from '../errors.ts'
+import { MeshDigests } from './digests.ts'
 import { MemberWatch } from './member-watch.ts'
 import { SemaphoreSender } from './semaphore-sender.ts'
 
@@ -61,6 +61,8 @@ export interface MeshLinkPorts {
   now: () => number
   say: (level: 1 | 2 | 3 | 4, line: string) => void
   own: OwnProfiles
+  /** Where digests are, and how many members' of a program this host keeps. */
+  placement: { placement: PlacementSetting; neighbours: number }
   /** How far this host's journal reaches: told with every sign of life. */
   journal?: () => JournalMark | undefined
   /** A member's question about pairs (`/lymph/ask`). */
@@ -79,8 +81,9 @@ export class MeshLink {
   readonly waves = new WaveBook()
   #mesh: Mesh | undefined
   #warnings = new WarningBook('')
-  #digests = new DigestBook(this.refusals)
-  #exchange: DigestExchange | undefined
+  /** Of a host that is in no mesh. */
+  readonly #none = new DigestBook(this.refusals)
+  #digests: MeshDigests | undefined
   #sketchKey: { secret: string; key: SketchKey } | undefined
   readonly #watch: MemberWatch
 
@@ -92,7 +95,7 @@ export class MeshLink {
 
   /** Opens the mesh this host is a member of; false when there is none. */
   async open(): Promise<boolean> {
-    const { folder, listen, ways, keyValue, version, now, say, own } = this.#ports
+    const { folder, listen, ways, keyValue, version, now, say, own, placement } = this.#ports
     if (this.#mesh || !hasMesh(folder)) return this.#mesh !== undefined
     const mesh = await openMesh({
       folder,
@@ -107,29 +110,10 @@ export class MeshLink {
     this.#mesh = mesh
     this.#warnings = new WarningBook(mesh.status().peer)
     this.#warnings.remember((await this.#ports.verdicts.get('all')) ?? [])
-    this.#digests = new DigestBook(this.refusals)
-    const exchange = new DigestExchange({
-      now,
-      own,
-      refusals: this.refusals,
+    this.#digests = new MeshDigests({
+      ...{ mesh, own, now, refusals: this.refusals, placement },
       sketchKey: () => this.sketchKey,
-      peers: {
-        peers: () => this.#others(),
-        request: (peer, name, bytes, limits) => mesh.request(peer, name, bytes, limits),
-      },
-      signatures: {
-        sign: (key, body, ttlMs) => mesh.sign('digest', key, body, ttlMs).envelope,
-        verify: (envelope) => mesh.verify(envelope),
-      },
-      publisher: {
-        publish: async (key, body, ttlMs) => void (await mesh.publish('digest', key, body, ttlMs)),
-        clear: (key) => mesh.clear('digest', key),
-      },
-    })
-    this.#exchange = exchange
-    mesh.serve(BODY_REQUEST, (request, from) => exchange.serve(request, from), {
-      requestBytes: REQUEST_BYTES,
-      answerBytes: ANSWER_BYTES,
+      others: () => this.#others(),
     })
     mesh.serve(ASK_REQUEST, (question, from) => this.#ports.onQuestion(question, from), {
       requestBytes: QUESTION_BYTES,
@@ -151,7 +135,11 @@ export class MeshLink {
   }
 
   get exchange(): DigestExchange | undefined {
-    return this.#exchange
+    return this.#digests?.exchange
+  }
+
+  get placed(): PlacedDigests | undefined {
+    return this.#digests?.placed
   }
 
   /** What this mesh's sketches are made with; another once the ring's key is another. */
@@ -164,7 +152,7 @@ export class MeshLink {
   }
 
   get digests(): DigestBook {
-    return this.#digests
+    return this.#digests?.book ?? this.#none
   }
 
   status(): { id: string; members: number; connected: number } | null {
@@ -185,14 +173,14 @@ export class MeshLink {
 
   #take(event: MeshEvent): void {
     if (event.type === 'member') {
-      if (event.change === 'left' || event.change === 'revoked') this.#digests.forget(event.member.peer)
+      if (event.change === 'left' || event.change === 'revoked') this.#digests?.forget(event.member.peer)
       this.#watch.heed(event.change, event.member)
       return
     }
     const { change, record } = event
     const now = this.#ports.now()
-    if (record.kind === 'digest') {
-      if (record.peer !== this.peer) this.#digests.apply(change, record, now)
+    if (record.kind === 'digest' || record.kind === 'inventory') {
+      this.#digests?.take(change, record)
       return
     }
     if (record.kind !== 'semaphore') return
@@ -246,7 +234,7 @@ export class MeshLink {
   expire(): void {
     const now = this.#ports.now()
     for (const warning of this.#warnings.expire(now)) this.#ports.onWarning('expired', warning)
-    this.#digests.expire(now)
+    this.#digests?.book.expire(now)
     this.waves.expire(now)
   }
 
@@ -291,7 +279,7 @@ export class MeshLink {
   holders(binary: string, names: string[]): { peer: string; name: string }[] {
     if (names.length > 0) return this.members(names)
     const others = this.#others()
-    const have = new Set(this.#digests.of(binary).map(({ peer }) => peer))
+    const have = new Set(this.digests.of(binary).map(({ peer }) => peer))
     return others.filter(({ peer }) => have.has(peer))
   }
 
@@ -303,7 +291,7 @@ export class MeshLink {
   async close(): Promise<void> {
     const mesh = this.#mesh
     this.#mesh = undefined
-    this.#exchange = undefined
+    this.#digests = undefined
     this.#watch.clear()
     await this.#sender.end()
     await mesh?.stop()

@@ -1,39 +1,43 @@
-import type { Abi } from '#syscalls'
-import { ABIS } from '#syscalls'
+import type { ProfileStateName } from '#homeostasis'
+import { ABIS, type Abi } from '#syscalls'
+import { CONTENT_DIGITS } from './placement.ts'
+import { type InventoryRow, idOf, kindOf, ROWS_PER_HOST } from './rows.ts'
 
-/** Rows a host may announce: as many digests as the mesh takes of one author. */
-export const ROWS_PER_HOST = 2048
 /** In all: 10,000 hosts of 500. */
 export const ROWS_MOST = 8 * 1024 * 1024
-const PREFIX = 8
 const START = 1024
 /** Slots in use at most before the table grows: three quarters. */
 const FULL = 0.75
+const states: readonly ProfileStateName[] = ['learning', 'frozen', 'normal']
 
-/** What a member says of one profile where digests are pulled: that it has it, at most 28 bytes on the wire. */
-export interface InventoryRow {
-  /** SHA-256 of the file, hex. */
-  sha256: string
+/** A row with whose it is. */
+export type HeldRow = InventoryRow & { peer: string }
+
+/** A content under one ABI and window. `content`: 16 hex digits or the whole SHA-256. */
+export interface ContentKey {
+  content: string
   abi: Abi
   window: number
-  /** Processes learned: who has fewer than five is not asked. */
-  processes: number
 }
 
 /**
- * Who has which binary. Kept as 16 bytes a row in flat arrays, so that a fleet of 10,000 hosts with 500 profiles each
- * fits into one process: 8 bytes of the hash, the member's number, and one word of ABI, window and processes.
+ * Who has which program. Kept as 32 bytes a row in flat arrays, so that a fleet of 10,000 hosts with 500 profiles each
+ * fits into one process: 8 bytes of the content's hash, 4 of the name's, the member's number, when its digest was made,
+ * and one word of ABI, window, state and processes; chained by content.
  */
 export class Inventory {
   readonly #members = new Map<string, number>()
   readonly #names: (string | undefined)[] = []
   readonly #free: number[] = []
-  /** Rows of each member, by its number: places in the arrays. */
-  readonly #rowsOf: Uint32Array[] = []
+  /** Rows of each member, by its number and part: places in the arrays. */
+  readonly #rowsOf: Map<number, Uint32Array>[] = []
+  readonly #limit: number
   #high = new Uint32Array(START)
   #low = new Uint32Array(START)
+  #name = new Uint32Array(START)
   #member = new Uint32Array(START)
   #facts = new Uint32Array(START)
+  #made = new Uint32Array(START)
   /** First row of each bucket (place + 1), and the next of each row. */
   #bucket = new Uint32Array(START)
   #following = new Uint32Array(START)
@@ -41,58 +45,135 @@ export class Inventory {
   readonly #freeRows: number[] = []
   #refused = 0
 
-  /** Replaces what a member announces. Rows beyond 2,048, or beyond what is kept in all, are refused and counted. */
-  announce(peer: string, rows: readonly InventoryRow[]): number {
-    this.forget(peer)
-    const number = this.#free.pop() ?? this.#names.length
-    this.#names[number] = peer
-    this.#members.set(peer, number)
-    const taken = rows.slice(0, Math.min(ROWS_PER_HOST, Math.max(0, ROWS_MOST - this.#rows())))
+  constructor(limit = ROWS_MOST) {
+    this.#limit = limit
+  }
+
+  /**
+   * Replaces what a member announces in one of its parts. Rows beyond 2,048 of it, or beyond what is kept in all, are
+   * refused and counted.
+   * @returns how many were taken
+   */
+  announce(peer: string, rows: readonly InventoryRow[], part = 0): number {
+    this.forget(peer, part)
+    const number = this.#numberOf(peer)
+    const parts = this.#rowsOf[number] as Map<number, Uint32Array>
+    let already = 0
+    for (const { length } of parts.values()) already += length
+    const room = Math.max(0, Math.min(ROWS_PER_HOST - already, this.#limit - this.#rows()))
+    const taken = rows.slice(0, room)
     this.#refused += rows.length - taken.length
-    this.#rowsOf[number] = Uint32Array.from(taken, (row) => this.#add(number, row))
+    parts.set(
+      part,
+      Uint32Array.from(taken, (row) => this.#add(number, row)),
+    )
     return taken.length
   }
 
-  /** A member that left, or whose word ran out. */
-  forget(peer: string): void {
+  /** A member that left, or one part of what it said that is no more. */
+  forget(peer: string, part?: number): void {
     const number = this.#members.get(peer)
     if (number === undefined) return
-    for (const place of this.#rowsOf[number] ?? []) this.#remove(place)
-    this.#rowsOf[number] = new Uint32Array(0)
+    const parts = this.#rowsOf[number] as Map<number, Uint32Array>
+    for (const [one, places] of parts)
+      if (part === undefined || one === part) {
+        for (const place of places) this.#remove(place)
+        parts.delete(one)
+      }
+    if (parts.size > 0) return
     this.#names[number] = undefined
     this.#members.delete(peer)
     this.#free.push(number)
   }
 
-  /** Members that have a binary, with `least` processes or more. */
-  holders(binary: Pick<InventoryRow, 'sha256' | 'abi' | 'window'>, least = 0): string[] {
-    const [high, low] = prefixOf(binary.sha256)
-    const kind = kindOf(binary)
-    const found: string[] = []
+  /** Rows of a content, one or more a member that has it. */
+  of({ content, abi, window }: ContentKey): HeldRow[] {
+    const high = Number.parseInt(content.slice(0, 8), 16)
+    const low = Number.parseInt(content.slice(8, CONTENT_DIGITS), 16)
+    const kind = kindOf(abi, window)
+    const found: HeldRow[] = []
     for (let at = this.#bucket[this.#slot(high, low)]!; at !== 0; at = this.#following[at - 1]!) {
       const place = at - 1
-      const facts = this.#facts[place]!
-      if (this.#high[place] !== high || this.#low[place] !== low || facts >>> 24 !== kind) continue
-      if ((facts & 0xff_ffff) >= least) found.push(this.#names[this.#member[place]!]!)
+      if (this.#high[place] === high && this.#low[place] === low && this.#facts[place]! >>> 24 === kind)
+        found.push(this.#row(place))
     }
     return found
   }
 
+  /** Members that have a content, with `least` processes or more. */
+  holders(key: ContentKey, least = 0): string[] {
+    const found = this.of(key).filter(({ processes }) => processes >= least)
+    return [...new Set(found.map(({ peer }) => peer))]
+  }
+
+  /** Rows whose program has a name of this hash. O(all rows): 5 ms for 500,000. */
+  named(name: number): HeldRow[] {
+    const found: HeldRow[] = []
+    for (const parts of this.#rowsOf)
+      for (const places of parts.values())
+        for (const place of places) if (this.#name[place] === name) found.push(this.#row(place))
+    return found
+  }
+
+  *rows(peer?: string): Generator<HeldRow> {
+    const number = peer === undefined ? undefined : this.#members.get(peer)
+    if (peer !== undefined && number === undefined) return
+    const of = number === undefined ? this.#rowsOf : [this.#rowsOf[number] as Map<number, Uint32Array>]
+    for (const parts of of)
+      for (const places of parts.values()) for (const place of places) yield this.#row(place)
+  }
+
+  /** Of one part of what a member announces. */
+  ids(peer: string, part: number): string[] {
+    const places = this.#rowsOf[this.#members.get(peer) ?? -1]?.get(part) ?? new Uint32Array()
+    return Array.from(places, (place) => this.#row(place).id)
+  }
+
+  members(): string[] {
+    return [...this.#members.keys()]
+  }
+
   gauge(): { rows: number; members: number; limit: number; refused: number; bytes: number } {
-    const arrays = [this.#high, this.#low, this.#member, this.#facts, this.#bucket, this.#following]
+    const arrays = [
+      ...[this.#high, this.#low, this.#name, this.#member],
+      ...[this.#facts, this.#made, this.#bucket, this.#following],
+    ]
     return {
       rows: this.#rows(),
       members: this.#members.size,
-      limit: ROWS_MOST,
+      limit: this.#limit,
       refused: this.#refused,
-      bytes:
-        arrays.reduce((sum, { byteLength }) => sum + byteLength, 0) +
-        this.#rowsOf.reduce((sum, { byteLength }) => sum + byteLength, 0),
+      bytes: arrays.reduce((sum, { byteLength }) => sum + byteLength, 0) + 4 * this.#rows(),
     }
+  }
+
+  #numberOf(peer: string): number {
+    const known = this.#members.get(peer)
+    if (known !== undefined) return known
+    const number = this.#free.pop() ?? this.#names.length
+    this.#names[number] = peer
+    this.#rowsOf[number] = new Map()
+    this.#members.set(peer, number)
+    return number
   }
 
   #rows(): number {
     return this.#used - this.#freeRows.length
+  }
+
+  #row(place: number): HeldRow {
+    const facts = this.#facts[place]!
+    const content = hex(this.#high[place]!) + hex(this.#low[place]!)
+    const abi = ABIS[facts >>> 28] as Abi
+    const window = (facts >>> 24) & 15
+    const name = this.#name[place]!
+    return {
+      peer: this.#names[this.#member[place]!]!,
+      id: idOf(content, name, abi, window),
+      ...{ content, name, abi, window, made: this.#made[place]! },
+      state: states[(facts >>> 6) & 3] as ProfileStateName,
+      processes: facts & 63,
+    }
   }
 
   #slot(high: number, low: number): number {
@@ -102,11 +183,18 @@ export class Inventory {
   #add(number: number, row: InventoryRow): number {
     if (this.#freeRows.length === 0 && this.#used >= this.#high.length * FULL) this.#grow()
     const place = this.#freeRows.pop() ?? this.#used++
-    const [high, low] = prefixOf(row.sha256)
+    const high = Number.parseInt(row.content.slice(0, 8), 16)
+    const low = Number.parseInt(row.content.slice(8, CONTENT_DIGITS), 16)
     this.#high[place] = high
     this.#low[place] = low
+    this.#name[place] = row.name
     this.#member[place] = number
-    this.#facts[place] = ((kindOf(row) << 24) | Math.min(0xff_ffff, row.processes)) >>> 0
+    this.#made[place] = row.made
+    this.#facts[place] =
+      ((kindOf(row.abi, row.window) << 24) |
+        (states.indexOf(row.state) << 6) |
+        Math.min(63, row.processes)) >>>
+      0
     const slot = this.#slot(high, low)
     this.#following[place] = this.#bucket[slot]!
     this.#bucket[slot] = place + 1
@@ -133,11 +221,16 @@ export class Inventory {
     }
     this.#high = larger(this.#high)
     this.#low = larger(this.#low)
+    this.#name = larger(this.#name)
     this.#member = larger(this.#member)
     this.#facts = larger(this.#facts)
+    this.#made = larger(this.#made)
     this.#following = new Uint32Array(size)
     this.#bucket = new Uint32Array(size)
+    // Rows that were given back are in no chain.
+    const free = new Set(this.#freeRows)
     for (let place = 0; place < this.#used; place++) {
+      if (free.has(place)) continue
       const slot = this.#slot(this.#high[place]!, this.#low[place]!)
       this.#following[place] = this.#bucket[slot]!
       this.#bucket[slot] = place + 1
@@ -145,9 +238,4 @@ export class Inventory {
   }
 }
 
-function prefixOf(sha256: string): [number, number] {
-  return [Number.parseInt(sha256.slice(0, PREFIX), 16), Number.parseInt(sha256.slice(PREFIX, 2 * PREFIX), 16)]
-}
-
-const kindOf = ({ abi, window }: Pick<InventoryRow, 'abi' | 'window'>): number =>
-  (ABIS.indexOf(abi) << 4) | window
+const hex = (word: number): string => word.toString(16).padStart(8, '0')

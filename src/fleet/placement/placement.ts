@@ -1,22 +1,24 @@
 import { createHash } from 'node:crypto'
 
-/** A binary as placement knows it: SHA-256 of its file, hex. */
-export type BinaryHash = string
+/** A program's content as placement knows it: SHA-256 of its file, hex; of a whole one the first 16 digits count. */
+export type ContentHash = string
+/** Digits of a content's hash that a row of an inventory carries. */
+export const CONTENT_DIGITS = 16
 
 /**
- * Whose digests of a binary a host keeps, and whom it asks, compares with and adopts from. One interface: in a small
+ * Whose digests of a content a host keeps, and whom it asks, compares with and adopts from. One interface: in a small
  * fleet everybody's, in a large one those of a few that nobody can choose.
  */
 export interface Placement {
   /** What it is called in `status`. */
-  readonly name: 'everywhere' | 'rendezvous'
+  readonly name: 'everywhere' | 'chosen'
   /**
-   * Of those that have the binary, the members this host keeps digests of.
-   * @param holders PeerIds of other members that have it
+   * Of those that have the content, the members this host keeps digests of.
+   * @param holders PeerIds of members that have it; this host is passed over
    * @param now ms since the epoch
    */
-  neighbours(binary: BinaryHash, holders: readonly string[], now: number): string[]
-  /** Whether a digest is gossiped to all; else members say only that they have the binary, and digests are pulled. */
+  neighbours(content: ContentHash, holders: readonly string[], now: number): string[]
+  /** Whether a digest is gossiped to all; else members say only that they have the content, and digests are pulled. */
   readonly gossipsDigests: boolean
 }
 
@@ -24,23 +26,29 @@ export interface Placement {
 export class Everywhere implements Placement {
   readonly name = 'everywhere'
   readonly gossipsDigests = true
+  readonly #self: string
 
-  neighbours(_: BinaryHash, holders: readonly string[]): string[] {
-    return [...holders]
+  constructor(self: string) {
+    this.#self = self
+  }
+
+  neighbours(_: ContentHash, holders: readonly string[]): string[] {
+    return holders.filter((peer) => peer !== this.#self)
   }
 }
 
-/** Members that a host keeps digests of, a binary. */
+/** Members that a host keeps digests of, a content. */
 export const NEIGHBOURS = 64
-/** How long a neighbourhood stands, in ms. Weeks are counted from the epoch. */
+/** How long a neighbourhood stands, in ms. Each content's begins at another time, so that not all move at once. */
 export const NEIGHBOURHOOD_AGE = 7 * 24 * 3_600_000
 
 /**
- * The `count` holders with the smallest SHA-256(binary, own PeerId, their PeerId, week): nobody can choose whose
- * neighbour he is, the load is even, and it moves every week.
+ * The `count` holders nearest to this host, by SHA-256(content, the two PeerIds, week): nobody can choose whose neighbour
+ * he is, the load is even, and it moves every week. The distance of two hosts is the same from both sides, so that
+ * whoever is among the nearest of a host keeps its digests too, and everybody can tell who that is (`nearest`).
  */
 export class Rendezvous implements Placement {
-  readonly name = 'rendezvous'
+  readonly name = 'chosen'
   readonly gossipsDigests = false
   readonly #self: string
   readonly #count: number
@@ -52,25 +60,34 @@ export class Rendezvous implements Placement {
     this.#count = count
   }
 
-  neighbours(binary: BinaryHash, holders: readonly string[], now: number): string[] {
-    const others = holders.filter((peer) => peer !== this.#self)
-    if (others.length <= this.#count) return others
-    const week = Math.floor(now / NEIGHBOURHOOD_AGE)
-    const ranked = others.map((peer) => ({ peer, rank: rankOf(binary, this.#self, peer, week) }))
-    ranked.sort((a, b) => a.rank - b.rank || (a.peer < b.peer ? -1 : 1))
-    return ranked.slice(0, this.#count).map(({ peer }) => peer)
+  neighbours(content: ContentHash, holders: readonly string[], now: number): string[] {
+    return nearest(this.#self, content, holders, now, this.#count)
   }
 }
 
-/** The first 48 bits of the hash: two of 10,000 hosts share them once in 5 million neighbourhoods, and names decide then. */
-function rankOf(binary: BinaryHash, self: string, peer: string, week: number): number {
-  return createHash('sha256').update(`${binary}\0${self}\0${peer}\0${week}`).digest().readUIntBE(0, 6)
+/** Of the holders the `count` nearest to a host, nearest first; itself never. O(holders) hashes. */
+export function nearest(
+  to: string,
+  content: ContentHash,
+  holders: readonly string[],
+  now: number,
+  count: number,
+): string[] {
+  const others = holders.filter((peer) => peer !== to)
+  const short = content.slice(0, CONTENT_DIGITS)
+  const week = weekOf(short, now)
+  const ranked = others.map((peer) => ({ peer, rank: distance(short, to, peer, week) }))
+  ranked.sort((a, b) => a.rank - b.rank || (a.peer < b.peer ? -1 : 1))
+  return ranked.slice(0, count).map(({ peer }) => peer)
 }
 
-/** Members above which digests are no longer gossiped to all. */
-export const EVERYWHERE_MOST = 100
+/** The first 48 bits of the hash: two of 10,000 hosts share them once in 5 million neighbourhoods, and names decide then. */
+function distance(content: ContentHash, a: string, b: string, week: number): number {
+  const [first, second] = a < b ? [a, b] : [b, a]
+  return createHash('sha256').update(`${content}\0${first}\0${second}\0${week}`).digest().readUIntBE(0, 6)
+}
 
-/** The placement for a fleet of so many members. */
-export function placementFor(self: string, members: number): Placement {
-  return members <= EVERYWHERE_MOST ? new Everywhere() : new Rendezvous(self)
+function weekOf(content: ContentHash, now: number): number {
+  const share = Number.parseInt(content.slice(0, 8), 16) / 2 ** 32
+  return Math.floor(now / NEIGHBOURHOOD_AGE + share)
 }

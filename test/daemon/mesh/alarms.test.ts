@@ -26,6 +26,7 @@ function linkIn(t: TestContext, folder: string): { link: MeshLink; changes: stri
     now: Date.now,
     say: () => undefined,
     own: { find: async () => undefined },
+    placement: { placement: 'everywhere', neighbours: 64 },
     onQuestion: async () => undefined as never,
     onWarning: (change: string, { kind }: Warning) => void changes.push(`${change} ${kind}`),
   })
