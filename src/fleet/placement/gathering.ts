@@ -82,7 +82,7 @@ export class Gathering {
       return this.#nearest(rows, GATHERED_HOSTS)
     }
     // A question waits for this: what was asked for in vain a short while ago is not asked for again.
-    const rows = inventory.of(selection.content).filter((row) => !this.#ports.puller.isFailing(row))
+    const rows = inventory.of(selection.content).filter((row) => !this.#ports.puller.failing(row))
     return this.#nearest(rows, selection.hosts ?? GATHERED_HOSTS)
   }
 

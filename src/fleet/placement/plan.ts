@@ -14,7 +14,7 @@ const keptMs = 10 * 60_000
 export interface PlanPorts {
   inventory: Inventory
   book: () => DigestBook
-  puller: Pick<Puller, 'lacks' | 'isFailing'>
+  puller: Pick<Puller, 'lacks' | 'failing'>
 }
 
 export class PullPlan {
@@ -47,13 +47,14 @@ export class PullPlan {
     for (let looked = 0, hashes = 0; looked < all.length && hashes < hashesARound; looked++) {
       const [text, key] = all[this.#next++ % all.length] as [string, ContentKey]
       const rows = inventory.of(key)
-      const holders = [
-        ...new Set(rows.filter((row) => !this.#ports.puller.isFailing(row)).map(({ peer }) => peer)),
-      ]
-      hashes += holders.length + 1
-      const chosen = new Set(placement.neighbours(key.content, holders, now))
+      // Who has not got what it tells of keeps nobody from a place; it is asked again beside those that have.
+      const { good, again } = this.#sorted(rows)
+      const chosen = new Set(placement.neighbours(key.content, peersOf(good), now))
+      const tried = again.length > 0 ? new Set(placement.neighbours(key.content, peersOf(rows), now)) : chosen
+      hashes += rows.length + 1
       this.#neighbours.set(text, chosen)
-      for (const row of rows) if (chosen.has(row.peer)) this.#note(row)
+      for (const row of good) if (chosen.has(row.peer)) this.#note(row)
+      for (const row of again) if (tried.has(row.peer)) this.#note(row)
     }
   }
 
@@ -94,6 +95,17 @@ export class PullPlan {
     return { contents: this.#neighbours.size, neighbours, waiting: this.#size, limit: waitingMost }
   }
 
+  #sorted(rows: readonly HeldRow[]): { good: HeldRow[]; again: HeldRow[] } {
+    const good: HeldRow[] = []
+    const again: HeldRow[] = []
+    for (const row of rows) {
+      const failing = this.#ports.puller.failing(row)
+      if (failing === undefined) good.push(row)
+      else if (failing === 'again') again.push(row)
+    }
+    return { good, again }
+  }
+
   #lookEverywhere(): void {
     const { inventory } = this.#ports
     this.#neighbours.clear()
@@ -107,7 +119,7 @@ export class PullPlan {
 
   #wants(row: HeldRow): boolean {
     const { puller } = this.#ports
-    return puller.lacks(row) && !puller.isFailing(row)
+    return puller.lacks(row) && puller.failing(row) !== 'wait'
   }
 
   #note(row: HeldRow): void {
@@ -120,6 +132,8 @@ export class PullPlan {
     this.#waiting.set(row.peer, of.set(row.id, row))
   }
 }
+
+const peersOf = (rows: readonly HeldRow[]): string[] => [...new Set(rows.map(({ peer }) => peer))]
 
 const keyText = ({ content, abi, window }: ContentKey): string =>
   `${content.slice(0, CONTENT_DIGITS)} ${abi} ${window}`

@@ -69,10 +69,11 @@ export class Puller {
     return !held || isOlder(held, row)
   }
 
-  /** Was it asked for in vain, a short while ago? */
-  isFailing({ peer, id, made }: HeldRow): boolean {
+  /** Was it asked for in vain: `again` and it is time to ask once more, or `wait`? */
+  failing({ peer, id, made }: HeldRow): 'again' | 'wait' | undefined {
     const failure = this.#failures.get(`${peer} ${id}`)
-    return failure !== undefined && failure.made === made && this.#ports.now() < failure.again
+    if (failure?.made !== made) return undefined
+    return this.#ports.now() < failure.again ? 'wait' : 'again'
   }
 
   /**
