@@ -24,7 +24,7 @@ const answerWaitMs = 5000
 /** Of those who keep an author's digest of a content, so many are asked. */
 const KEEPERS = 3
 /** What could not be had is asked for again after this, twice as long each time. */
-const againMs = 10 * 60_000
+const againMs = 60_000
 const againMostMs = 12 * 3_600_000
 const failuresMost = 16_384
 /** How far what a host tells of when its digest was made may be off what the digest says, in s. */
