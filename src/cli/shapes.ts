@@ -14,6 +14,12 @@ export interface Status {
   classes: number
   incidents: number
   mesh: { id: string; members: number; connected: number } | null
+  fleet?: {
+    placement: string
+    neighbours: number
+    digests: { digests: number }
+    inventory: { rows: number }
+  } | null
   environment?: { observables: number; odd: number } | null
   skipped?: number
   version?: string

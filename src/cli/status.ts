@@ -104,7 +104,14 @@ function statusFacts(status: Status): [string, string][] {
         : 'none: `lymph mesh init` or `lymph mesh join` makes one',
     ],
   ]
+  if (status.fleet) lines.push(['digests', placementText(status.fleet)])
   if (status.since) lines.splice(1, 0, ['since', moment(status.since)])
   for (const notice of status.notices ?? []) lines.push(['notice', notice])
   return lines
+}
+
+function placementText({ placement, neighbours, digests, inventory }: NonNullable<Status['fleet']>): string {
+  const held = `${digests.digests} of other hosts here`
+  if (placement === 'everywhere') return `${held}, gossiped to all`
+  return `${held}, of ${neighbours} chosen hosts a program; ${inventory.rows} profiles are told of`
 }

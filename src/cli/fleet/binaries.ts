@@ -1,7 +1,7 @@
 /** `lymph fleet binaries`: what runs where, and how alike. */
 import type { Command } from 'commander'
 import { contextOf, print, printJson } from '../context.ts'
-import { compact } from '../format.ts'
+import { compact, plural } from '../format.ts'
 import type { FleetLine } from '../shapes.ts'
 import { type Column, table } from '../table.ts'
 
@@ -16,12 +16,19 @@ export function addBinaries(fleet: Command): void {
       const { api, json } = contextOf(command)
       const binaries = await api.get<FleetLine[]>('/fleet/binaries')
       if (json) printJson(binaries)
-      else print(table(binaries, columns, 'no host has told of a program yet'))
+      else {
+        print(table(binaries, columns, 'no host has told of a program yet'))
+        const missing = binaries.reduce((sum, one) => sum + (one.missing ?? 0), 0)
+        if (missing > 0)
+          print(
+            `${plural(missing, 'profile')} more are told of (HOSTS after +): their digests are not here and could not be had in time`,
+          )
+      }
     })
 }
 
 const columns: Column<FleetLine>[] = [
-  { head: 'HOSTS', cell: (b) => new Set(b.hosts.map(({ peer }) => peer)).size, right: true },
+  { head: 'HOSTS', cell: hostsText, right: true },
   { head: 'NORMAL', cell: (b) => b.states.normal, right: true },
   { head: 'FROZEN', cell: (b) => b.states.frozen, right: true },
   { head: 'LEARNING', cell: (b) => b.states.learning, right: true },
@@ -31,6 +38,11 @@ const columns: Column<FleetLine>[] = [
   { head: 'SPREAD', cell: spreadText, right: true },
   { head: 'BINARY', cell: (b) => b.binary, shrink: true },
 ]
+
+function hostsText({ hosts, missing }: FleetLine): string {
+  const held = new Set(hosts.map(({ peer }) => peer)).size
+  return missing ? `${held}+${missing}` : `${held}`
+}
 
 function packageText({ packages }: FleetLine): string {
   const [first, ...more] = packages ?? []
