@@ -47,22 +47,34 @@ export function meshCommand(): Command {
     .description('Print a token with which one host can join, once. It is a secret until then.')
     .option('--host <name>', 'the only name the host may take')
     .option('--ttl <duration>', 'how long it holds (default: what the mesh allows, 1h)')
+    .option(
+      '--tag <name>',
+      'what the host is: a class there, kept in its certificate; owner_NAME says whose it is; may be given again',
+      (one: string, before: string[]) => [...before, one],
+      [],
+    )
     .option('--approve', 'the host waits until you say yes: lymph mesh approve')
-    .action(async (options: { host?: string; ttl?: string; approve?: boolean }, command: Command) => {
-      const { api, json } = contextOf(command)
-      const ttlMs = options.ttl === undefined ? undefined : parseDuration(options.ttl)
-      const invite = await api.post<{ token: string; expires: number }>('/mesh/invite', {
-        name: options.host,
-        ttlMs,
-        approve: options.approve,
-      })
-      if (json) return printJson(invite)
-      // The token alone on standard output, so that it can be piped to `lymph mesh join -` on the other host.
-      print(invite.token)
-      process.stderr.write(
-        `for one host, until ${moment(invite.expires)}: there, \`lymph mesh join -\` reads it from standard input\n`,
-      )
-    })
+    .action(
+      async (
+        options: { host?: string; ttl?: string; approve?: boolean; tag: string[] },
+        command: Command,
+      ) => {
+        const { api, json } = contextOf(command)
+        const ttlMs = options.ttl === undefined ? undefined : parseDuration(options.ttl)
+        const invite = await api.post<{ token: string; expires: number }>('/mesh/invite', {
+          name: options.host,
+          ttlMs,
+          approve: options.approve,
+          ...(options.tag.length > 0 ? { tags: options.tag } : {}),
+        })
+        if (json) return printJson(invite)
+        // The token alone on standard output, so that it can be piped to `lymph mesh join -` on the other host.
+        print(invite.token)
+        process.stderr.write(
+          `for one host, until ${moment(invite.expires)}: there, \`lymph mesh join -\` reads it from standard input\n`,
+        )
+      },
+    )
   mesh
     .command('join')
     .description('Join a mesh with a token of `lymph mesh invite`.')
@@ -185,6 +197,7 @@ function memberColumns(now: number): Column<MemberLine>[] {
     { head: 'SKEW', cell: (m) => duration(m.skewMs), right: true },
     { head: 'CERTIFICATE UNTIL', cell: (m) => moment(m.certificateExpires) },
     { head: 'VERSION', cell: (m) => m.version },
+    { head: 'TAGS', cell: (m) => (m.tags ?? []).join(' ') },
     { head: 'REFUSED', cell: (m) => refusedText(m.refused), style: () => 'yellow' },
     { head: 'PEER', cell: (m) => m.peer, shrink: true },
   ]
@@ -219,6 +232,7 @@ function statusFacts(status: MeshLine): [string, string][] {
     ['addresses', status.addresses.join(' ') || 'none'],
     ['members', `${status.members}, ${status.connected} connected`],
     ['certificate until', moment(status.certificateExpires)],
+    ...(status.tags?.length ? [['tags', status.tags.join(' ')] as [string, string]] : []),
     ['in use', gauges.map(([what, count]) => `${what}: ${count}`).join(', ') || 'nothing'],
     ['refused', refused.map(([why, count]) => `${why}: ${count}`).join(', ') || 'nothing'],
   ]

@@ -87,7 +87,7 @@ export type MemberLine = Pick<
   Member,
   'name' | 'peer' | 'state' | 'lastHeard' | 'certificateExpires' | 'version' | 'skewMs'
 > &
-  Partial<Pick<Member, 'connected' | 'addresses'>> & {
+  Partial<Pick<Member, 'connected' | 'addresses' | 'tags'>> & {
     /** What this host refused of what the member said, by reason. */
     refused?: Record<string, number>
   }

@@ -30,6 +30,7 @@ const shapes = {
     name: z.string().optional(),
     ttlMs: z.number().int().positive().optional(),
     approve: z.boolean().optional(),
+    tags: z.array(z.string().max(256)).max(64).optional(),
   }),
   join: z.object({ token: z.string(), name: z.string().optional() }),
   ping: z.object({ hosts: z.array(z.string()).default([]) }),

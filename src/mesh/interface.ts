@@ -43,6 +43,8 @@ export interface Member {
   certificateExpires: number
   /** When the certificate it shows now began. */
   certificateSince: number
+  /** What its certificate calls it: names of classes. */
+  tags: string[]
   version: string
   skewMs: number
   connected: boolean
@@ -72,6 +74,8 @@ export interface MeshStatus {
   members: number
   connected: number
   certificateExpires: number
+  /** Of this host's certificate. */
+  tags: string[]
   /** Records refused, by reason. */
   refused: Record<string, number>
   /** How much of what is bounded is in use now. */
@@ -150,11 +154,12 @@ export interface Mesh {
   signBytes(purpose: string, bytes: Uint8Array): Uint8Array
   /** Whether a member of this mesh signed them for that purpose. */
   verifyBytes(purpose: string, bytes: Uint8Array, signature: Uint8Array, peer: string): boolean
-  /** `approve`: the host that shows it waits until an operator has said yes. */
+  /** `approve`: the host that shows it waits until an operator has said yes. `tags`: of its certificate, names of classes. */
   invite(options: {
     name?: string
     ttlMs?: number
     approve?: boolean
+    tags?: readonly string[]
   }): Promise<{ token: string; expires: number }>
   readonly operator: Operator
   leave(): Promise<void>

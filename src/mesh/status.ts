@@ -34,6 +34,7 @@ export function statusOf(parts: Gauged): MeshStatus {
     members: roster.size,
     connected: admission.peers().length,
     certificateExpires: identity.certificate.notAfter,
+    tags: [...identity.certificate.tags],
     refused: Object.fromEntries(counters),
     gauges: gaugesOf(parts),
   }

@@ -160,6 +160,26 @@ test('a certificate is renewed by itself when two thirds of it are over, and on 
     assert.ok(hosts)
   }))
 
+test('tags outlive a renewal', () =>
+  withHosts(['a'], async (hosts, all, clock) => {
+    const [a] = all as [Host]
+    const { token } = await a.node.invite({ tags: ['web'] })
+    const folder = hosts.folder('b')
+    const now = () => Date.now() + clock.ahead
+    await joinMesh({ folder, token, name: 'b', now: now() })
+    const b = await hosts.open('b', folder, memoryStore(), { now })
+    const first = b.node.identity.certificate
+    clock.ahead = 61 * day
+    await until('connected', () => b.node.status().connected === 1)
+    await b.node.operator.renew()
+    const next = b.node.identity.certificate
+    assert.ok(next.notBefore > first.notBefore + 60 * day)
+    assert.deepEqual([first.tags, next.tags], [['web'], ['web']])
+    const told = () => a.node.members().find(({ name }) => name === 'b')
+    await until('a lists it', () => told()?.certificateExpires === next.notAfter)
+    assert.deepEqual(told()?.tags, ['web'])
+  }))
+
 test('with --approve a host waits for a word: it neither gets in nor learns anything before', () =>
   withHosts(['a'], async (hosts, all) => {
     const a = all[0] as Host

@@ -66,6 +66,27 @@ test('an invite lets one host in: the second is told that it was used', () =>
     assert.deepEqual([error.code, error.exit], ['used', 11])
   }))
 
+test('tags of an invite are in the certificate of the host that joins, and what is no tag is refused', () =>
+  withFounder(async (hosts, a) => {
+    const { token } = await a.node.invite({ tags: ['web', 'owner_shop', 'web'] })
+    const joined = await joinMesh({ folder: hosts.folder('b'), token, name: 'b', now: Date.now() })
+    assert.deepEqual(readIdentity(hosts.folder('b')).certificate.tags, ['web', 'owner_shop'])
+    assert.deepEqual(a.node.members().find(({ peer }) => peer === joined.peer)?.tags, ['web', 'owner_shop'])
+    assert.deepEqual(a.node.status().tags, [])
+    for (const tags of [
+      ['no-dash'],
+      [''],
+      ['x'.repeat(65)],
+      ['web', 'two words'],
+      Array.from({ length: 17 }, (_, n) => `t${n}`),
+    ])
+      await assert.rejects(a.node.invite({ tags }), (error: MeshError) => {
+        assert.equal(error.code, 'bad-name')
+        assert.match(error.message, /^[^\n]*--tag$/)
+        return true
+      })
+  }))
+
 test('two joins with one invite at once: one gets in', () =>
   withFounder(async (hosts, a) => {
     const { token } = await a.node.invite({})

@@ -1,5 +1,5 @@
 /** Whose profiles of a program may be taken over, by what the mesh's digests say. */
-import { adoptionDefaults, type DonorCandidate } from '#fleet'
+import { adoptionDefaults, type DonorCandidate, ownerOf } from '#fleet'
 import type { ProfileKey } from '#homeostasis'
 import { hostAbi } from '#syscalls'
 import { DaemonError } from '../errors.ts'
@@ -10,9 +10,7 @@ import type { OwnFleet } from './own.ts'
 /** @param from names of members; none: all that have it */
 export function donorsOf(host: FleetHost, own: OwnFleet, key: ProfileKey, from: string[]): DonorCandidate[] {
   const wanted = new Set(host.mesh.members(from).map(({ peer }) => peer))
-  const since = new Map(
-    host.mesh.mesh.members().map(({ peer, certificateSince }) => [peer, certificateSince]),
-  )
+  const members = new Map(host.mesh.mesh.members().map((member) => [member.peer, member]))
   const { binary } = own.keyOf(key)
   const candidates: DonorCandidate[] = []
   for (const { peer, name, digest } of host.mesh.digests.of(binary)) {
@@ -20,8 +18,8 @@ export function donorsOf(host: FleetHost, own: OwnFleet, key: ProfileKey, from: 
     if (!same || !wanted.has(peer) || digest.state !== 'normal') continue
     // Where processes are not counted, a normal profile has seen enough.
     const processes = digest.processes ?? adoptionDefaults.donorProcesses
-    const memberSince = since.get(peer) ?? Number.POSITIVE_INFINITY
-    candidates.push({ peer, name, processes, memberSince })
+    const { certificateSince: memberSince = Number.POSITIVE_INFINITY, tags = [] } = members.get(peer) ?? {}
+    candidates.push({ peer, name, processes, memberSince, tag: ownerOf(tags) })
   }
   return candidates
 }

@@ -12,6 +12,7 @@ import {
   FleetError,
   FleetProfile,
   type HeldDigest,
+  ownerOf,
   planFor,
   type SketchKey,
   sketchOf,
@@ -124,10 +125,11 @@ export class Questions {
     }
     const { placed } = host.mesh
     const drawn = placed?.neighbours(of.sha256, [...found.keys()], askDefaults.peers) ?? found.keys()
+    const owners = new Map(members.map(({ peer, tags }) => [peer, ownerOf(tags)]))
     return [...drawn].map((peer) => {
       const { digest } = found.get(peer) as HeldDigest
       const sketch = sketchOf(digest, key)
-      return { peer, ...(sketch ? { sketch, made: digest.made } : {}) }
+      return { peer, tag: owners.get(peer), ...(sketch ? { sketch, made: digest.made } : {}) }
     })
   }
 

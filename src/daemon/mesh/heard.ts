@@ -3,6 +3,9 @@ import { type ClassBoard, settleClasses } from '#classes'
 import type { Config } from '../config.ts'
 import type { MeshLink } from './link.ts'
 
+/** Settled anew every second. */
+const standsMs = 60_000
+
 export interface HeardPorts {
   link: MeshLink
   classes: ClassBoard
@@ -30,6 +33,11 @@ export class MeshHeard {
     }
     const allowed = ({ subject, sha256 = '' }: { subject: string; sha256?: string | undefined }) =>
       rules.allow.includes(subject) || rules.allow.includes(sha256)
+    // The operator who let this host in has said what it is; the config may say more.
+    const until = now() + standsMs
+    const tags = link.status() ? link.mesh.status().tags : []
+    const called = tags.map((name) => ({ name, until }))
+    settleClasses(classes, 'mesh-tags', called, now())
     settleClasses(classes, 'mesh', link.classes({ runs, allowed }, rules.quorum), now())
   }
 }

@@ -14,6 +14,14 @@ export interface Candidate {
   made?: number | undefined
 }
 
+/** Tags that say whose a host is begin with this; of several the first in order counts. */
+const OWNER = 'owner_'
+
+/** Whose a host is, by the tags of its certificate; undefined: they do not tell. */
+export function ownerOf(tags: readonly string[]): string | undefined {
+  return tags.filter((tag) => tag.startsWith(OWNER)).sort()[0]
+}
+
 /**
  * Draws those to be asked, afresh for each incident, at most `perTag` of one owner; those without a tag are each their
  * own. At random, because any preference can be claimed.
@@ -24,6 +32,9 @@ export function drawPeers<Who extends Pick<Candidate, 'tag'>>(
   random: Random,
 ): Who[] {
   const left = [...candidates]
+  // One owner's fleet is not cut down to a few: there tags tell nobody apart.
+  const owners = new Set(candidates.map(({ tag }) => tag))
+  const perTag = owners.size > 1 ? limits.perTag : Number.POSITIVE_INFINITY
   const drawn: Who[] = []
   const ofTag = new Map<string, number>()
   while (drawn.length < limits.peers && left.length > 0) {
@@ -33,7 +44,7 @@ export function drawPeers<Who extends Pick<Candidate, 'tag'>>(
     left.pop()
     if (one.tag !== undefined) {
       const already = ofTag.get(one.tag) ?? 0
-      if (already >= limits.perTag) continue
+      if (already >= perTag) continue
       ofTag.set(one.tag, already + 1)
     }
     drawn.push(one)

@@ -4,7 +4,7 @@ import type { Connection, Stream } from '@libp2p/interface'
 import { z } from 'zod'
 import type { KeyValue } from '#store'
 import { because, MeshError } from '../errors.ts'
-import { bytes, hostName, makeCredential, someBytes, time } from '../identity/certificate.ts'
+import { bytes, hostName, hostTags, makeCredential, someBytes, time } from '../identity/certificate.ts'
 import type { Identity } from '../identity/identity.ts'
 import { peerOf } from '../identity/keys.ts'
 import { inForce } from '../identity/ring.ts'
@@ -20,6 +20,8 @@ export const invite = z.strictObject({
   secret: bytes(32),
   expires: time,
   name: hostName.nullable(),
+  /** What the certificate calls the host; none in invites of before there were any. */
+  tags: hostTags.default([]),
   usedBy: z.string().nullable(),
   credential: someBytes(4096).nullable(),
   /** Must an operator say yes first, and the PeerId that has been said yes to. */
@@ -158,7 +160,7 @@ export class Enrolment {
       meshId: identity.meshId,
       peer: joiner,
       name: one.name ?? this.#freeName(askedName),
-      tags: [],
+      tags: one.tags,
       role: 'member',
       notBefore,
       notAfter: notBefore + limits.memberLifetime,

@@ -5,6 +5,7 @@ import { MeshError } from '../errors.ts'
 import {
   capabilities,
   hostName,
+  hostTags,
   makeCredential,
   makeIssuerCertificate,
   meshIdOf,
@@ -83,5 +84,14 @@ export function checkName(name: string): void {
     throw new MeshError(
       'bad-name',
       `"${name}" cannot be a host's name in a mesh: letters, digits, dots and dashes, at most 64; give another with --host`,
+    )
+}
+
+/** Throws MeshError 'bad-name'. */
+export function checkTags(tags: readonly string[]): void {
+  if (!hostTags.safeParse(tags).success)
+    throw new MeshError(
+      'bad-name',
+      `"${tags.join('", "')}" cannot be a host's tags: letters, digits and _, at most 64 each, 16 of them; give others with --tag`,
     )
 }

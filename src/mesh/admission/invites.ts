@@ -17,7 +17,7 @@ import { decode, encode } from '../records/codec.ts'
 import { createEnrolHost, onMemory, reachable, startHost } from '../transport/host.ts'
 import { enrolKey } from './enrol.ts'
 import { Enrolment, type Invite, invite, keyOf } from './enrolment.ts'
-import { checkName } from './init.ts'
+import { checkName, checkTags } from './init.ts'
 
 export interface InviteOptions {
   identity: Identity
@@ -69,6 +69,7 @@ export class Invites {
     name?: string
     ttlMs?: number
     approve?: boolean
+    tags?: readonly string[]
   }): Promise<{ token: string; expires: number }> {
     const { identity, now, store } = this.#options
     if (identity.issuer === undefined)
@@ -82,6 +83,8 @@ export class Invites {
         'the issuer certificate of this mesh has run out; renew it with the root key before hosts can be let in (lymph mesh renew --issuer)',
       )
     if (options.name !== undefined) checkName(options.name)
+    const tags = [...new Set(options.tags)]
+    checkTags(tags)
     await this.sweep()
     if (this.#invites.size >= limits.invites)
       throw new MeshError('too-large', `${limits.invites} invites are out; wait for some to run out`)
@@ -92,6 +95,7 @@ export class Invites {
       secret: new Uint8Array(randomBytes(32)),
       expires: Math.round(now() + ttl),
       name: options.name ?? null,
+      tags,
       usedBy: null,
       credential: null,
       approve: options.approve ?? false,

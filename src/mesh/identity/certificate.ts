@@ -17,6 +17,9 @@ export const someBytes = (atMost: number) =>
 export const time = z.int().nonnegative()
 export const hostName = z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/)
 
+/** A class's name, as the config's tags are. */
+export const hostTags = z.array(z.string().regex(/^[A-Za-z0-9_]{1,64}$/)).max(16)
+
 export const capabilities = ['invite', 'revoke', 'keys'] as const
 export type Capability = (typeof capabilities)[number]
 
@@ -35,7 +38,7 @@ const memberFields = z.strictObject({
   meshId: bytes(16),
   peer: z.string().max(80),
   name: hostName,
-  tags: z.array(z.string().max(64)).max(16),
+  tags: hostTags,
   role: z.enum(['member', 'observer', 'admin']),
   notBefore: time,
   notAfter: time,

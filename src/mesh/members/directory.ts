@@ -160,6 +160,7 @@ export class Directory {
       lastHeard: entry.lastHeard,
       certificateExpires: entry.certificate.notAfter,
       certificateSince: entry.certificate.notBefore,
+      tags: [...entry.certificate.tags],
       version: entry.version,
       skewMs: entry.skewMs,
       connected,

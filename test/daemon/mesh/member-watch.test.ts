@@ -6,7 +6,7 @@ import { CUT_STANDS_MS, MemberWatch } from '../../../src/daemon/mesh/member-watc
 const now = 1_790_000_000_000
 const member = (more: Partial<Member> = {}): Member => ({
   ...{ name: 'web-7', peer: 'p7', state: 'alive', lastHeard: now - 1000, version: 'test', skewMs: 0 },
-  ...{ certificateExpires: now * 2, certificateSince: 0, connected: true, addresses: [] },
+  ...{ certificateExpires: now * 2, certificateSince: 0, tags: [], connected: true, addresses: [] },
   ...more,
 })
 

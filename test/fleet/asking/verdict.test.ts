@@ -7,6 +7,7 @@ import {
   drawPeers,
   KNOWN,
   NOT_VOUCHED,
+  ownerOf,
   type PairAnswer,
   planFor,
   quorumFor,
@@ -113,4 +114,21 @@ test('whom to ask: distinct, at most five of one tag, everybody as likely', () =
     for (const { peer } of drawn) counts.set(peer, (counts.get(peer) ?? 0) + 1)
   }
   for (let i = 0; i < 30; i++) assert.ok(Math.abs(counts.get(`${i}`)! - 2000 / 6) < 80)
+})
+
+test('whose a host is: the tag that says so; of one owner alone nobody is left out', () => {
+  assert.equal(ownerOf(['web', 'owner_shop', 'oslo']), 'owner_shop')
+  assert.equal(ownerOf(['owner_b', 'owner_a']), 'owner_a')
+  assert.equal(ownerOf(['web']), undefined)
+  const next = random(1)
+  const limits = { peers: 15, perTag: 5 }
+  const of = (owners: (string | undefined)[]) =>
+    drawPeers(
+      owners.map((tag, peer) => ({ peer, tag })),
+      limits,
+      next,
+    )
+  assert.equal(of(Array.from({ length: 40 }, () => 'owner_a')).length, 15)
+  const two = of(Array.from({ length: 40 }, (_, n) => (n < 30 ? 'owner_a' : 'owner_b')))
+  assert.deepEqual([two.length, two.filter(({ tag }) => tag === 'owner_a').length], [10, 5])
 })
