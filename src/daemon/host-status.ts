@@ -1,6 +1,7 @@
 import type { Sensor } from '#sensor'
 import type { AgentLink } from './agent/link.ts'
 import type { EnvironmentLink } from './environment/link.ts'
+import type { FleetLink } from './fleet/link.ts'
 import type { IncidentLink } from './incidents/link.ts'
 import type { MeshLink } from './mesh/link.ts'
 import type { Detector } from './profiles/detector.ts'
@@ -18,6 +19,7 @@ export interface StatusParts {
   readonly operator: Operator
   readonly incidents: IncidentLink
   readonly mesh: MeshLink
+  readonly fleet: Pick<FleetLink, 'status'>
   readonly environment: EnvironmentLink | undefined
   readonly agent: AgentLink
   readonly notices: readonly string[]
