@@ -221,7 +221,7 @@ test('a host that tells too much costs nobody else', () => {
   book.apply('raised', record('c', plain), startTime)
   const held = [...book.all()].map(({ peer, digest }) => peer + digest.binary)
   assert.deepEqual(held, ['a/p0', 'a/p1', 'a/p2', 'b/p1', 'b/p2', 'b/p3', 'b/p4', 'c/usr/bin/less'])
-  assert.deepEqual(book.gauge(), { digests: 8, peers: 3, limit: 8, evicted: 1 })
+  assert.deepEqual(book.gauge(), { digests: 8, pulled: 0, peers: 3, limit: 8, evicted: 1 })
   book.apply('refreshed', record('b', many[1] as Digest), startTime)
   assert.equal(book.gauge().digests, 8)
 })
