@@ -18,9 +18,11 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Executable, SensorEvent } from '#sensor'
 import { KernelSensor } from '#sensor/kernel'
+import { callNumber, hostAbi } from '#syscalls'
 import { noKernel, settings, until } from '../sensor/kernel/available.ts'
 
 const skip = (await noKernel()) ?? false
+const umask = callNumber(hostAbi(), 'umask') as number
 const python = spawnSync('python3', ['--version']).error ? undefined : 'python3'
 
 const interpreters = ['/bin/sh', '/bin/bash', '/usr/bin/python3', '/usr/bin/perl', process.execPath]
@@ -66,7 +68,6 @@ describe('scripts', { skip }, () => {
       assert.equal(executable.interpreter, shell)
       assert.equal(executable.inode, first.executable.inode)
     }
-    const umask = 95
     const rows = async (profile: number) => (await sensor.tables(profile)).rows.map(({ current }) => current)
     assert.ok((await rows(second.profile)).includes(umask))
     assert.ok(!(await rows(first.profile)).includes(umask), 'what the other does is not learned')
@@ -96,7 +97,7 @@ describe('scripts', { skip }, () => {
     const { profile } = await profileOf(`${shell}:${five}`)
     const { rows } = await sensor.tables(profile)
     assert.ok(
-      rows.some(({ current }) => current === 95),
+      rows.some(({ current }) => current === umask),
       'umask of the subshell',
     )
     assert.ok(!executables().some(({ path }) => path.endsWith(`true:${five}`)))

@@ -32,9 +32,12 @@ export function missingCapabilities(status: string): string[] {
   return CAPABILITIES.filter(([bit]) => !has(bit) && !(bit >= 38 && has(SYS_ADMIN))).map(([, name]) => name)
 }
 
-export function kernelTooOld(version: string): boolean {
+/** Minor version of Linux 5 that is the first: docs/reference/sensor.md says what each brought. */
+const FIRST_MINOR: Record<string, number> = { x64: 17, arm64: 18 }
+
+export function kernelTooOld(version: string, arch: string = process.arch): boolean {
   const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10))
-  return major < 5 || (major === 5 && minor < 17)
+  return major < 5 || (major === 5 && minor < (FIRST_MINOR[arch] ?? 18))
 }
 
 export async function inspectKernel(): Promise<{ ok: boolean; problems: Finding[] }> {
@@ -49,7 +52,7 @@ export async function inspectKernel(): Promise<{ ok: boolean; problems: Finding[
   if (kernelTooOld(release()))
     say(
       `kernel ${release()}`,
-      'the eBPF program is fitted to the kernel by the kernel itself, which it can since 5.17',
+      `the eBPF program is fitted to the kernel by the kernel itself, which it can since 5.${FIRST_MINOR[process.arch] ?? 18}`,
       'boot a newer kernel; until then `lymph watch -- COMMAND` works',
     )
   if (!existsSync('/sys/kernel/btf/vmlinux'))

@@ -161,8 +161,14 @@ describe('the host', () => {
       'CAP_SYS_ADMIN stands for the two newer ones',
     )
     assert.deepEqual(
-      ['5.10.0-8-amd64', '5.16.20', '5.17.0', '6.1.0-18-cloud-amd64', '4.19'].map(kernelTooOld),
+      ['5.10.0-8-amd64', '5.16.20', '5.17.0', '6.1.0-18-cloud-amd64', '4.19'].map((release) =>
+        kernelTooOld(release, 'x64'),
+      ),
       [true, true, false, false, true],
+    )
+    assert.deepEqual(
+      ['5.17.0', '5.18.0', '6.1.0-18-arm64'].map((release) => kernelTooOld(release, 'arm64')),
+      [true, false, false],
     )
   })
 
