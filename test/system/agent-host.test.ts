@@ -17,7 +17,7 @@ import { agentFolder, agentRun, importCfengine, Ledger, PolicyError, type RunRep
 import { signalProcess } from '../../src/agent/host/pidfd.ts'
 import { startTicksOf, statusOf } from '../../src/agent/host/processes.ts'
 import { patience } from '../patience.ts'
-import { Acting, on } from './acting.ts'
+import { Acting, end, on } from './acting.ts'
 import { Cleanup, childrenOf, until } from './hosts.ts'
 
 const skip = process.getuid?.() === 0 ? false : 'it takes root'
@@ -73,6 +73,7 @@ describe('promises on real processes', { skip }, () => {
       'the lease is gone',
       () => readdirSync(leases).every((name) => !name.endsWith('.json')) || undefined,
     )
+    end(one)
   })
 
   it('nice and cpu are taken back too', async () => {
@@ -93,6 +94,7 @@ describe('promises on real processes', { skip }, () => {
       () => !/lymph/.test(readFileSync(`/proc/${one.pid}/cgroup`, 'utf8')) || undefined,
       8,
     )
+    end(one)
   })
 
   it('suspended execs: what it starts waits, others start; at the end it goes on', async () => {
