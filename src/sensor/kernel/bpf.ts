@@ -11,6 +11,7 @@ const Command = {
   lookupAndDelete: 21,
   programLoad: 5,
   programRun: 10,
+  mapById: 14,
   info: 15,
   rawTracepointOpen: 17,
   linkCreate: 28,
@@ -189,6 +190,8 @@ function objectInfo(fd: number, length: number): Buffer {
 
 export interface MapInfo {
   type: number
+  /** Under which another process of root's can open it. */
+  id: number
   keyBytes: number
   valueBytes: number
   entries: number
@@ -199,11 +202,19 @@ export function mapInfo(fd: number): MapInfo {
   const info = objectInfo(fd, 48)
   return {
     type: info.readUInt32LE(0),
+    id: info.readUInt32LE(4),
     keyBytes: info.readUInt32LE(8),
     valueBytes: info.readUInt32LE(12),
     entries: info.readUInt32LE(16),
     name: info.toString('latin1', 24, 40).replace(/\0.*/, ''),
   }
+}
+
+/** A map of another process's: it lives as long as either has it open. Takes CAP_SYS_ADMIN. */
+export function openMap(id: number): number {
+  const attr = Buffer.alloc(12)
+  attr.writeUInt32LE(id, 0)
+  return call(Command.mapById, attr, 'bpf(MAP_GET_FD_BY_ID)')
 }
 
 /** Time and runs are 0 unless the kernel measures them (`enableStats`). */

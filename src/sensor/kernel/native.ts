@@ -2,6 +2,7 @@
  * The few functions of libc that Node does not have, through koffi. A wrong signature here would end the process, so
  * all of them are in this file, and every address handed over is that of a Buffer the caller still holds.
  */
+import { closeSync } from 'node:fs'
 import koffi from 'koffi'
 
 const libc = koffi.load(null)
@@ -92,4 +93,39 @@ export function peerProcess(socket: object): number | undefined {
   const length = Buffer.from([12, 0, 0, 0])
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, length) !== 0) return undefined
   return credentials.readInt32LE(0) || undefined
+}
+
+const configSyscall: (
+  number: number,
+  fd: number,
+  command: number,
+  key: null,
+  value: null,
+  auxiliary: number,
+) => number = libc.func('long syscall(long, long, long, void *, void *, long)')
+const fsSyscall: (number: number, type: string, flags: number) => number = libc.func(
+  'long syscall(long, str, long)',
+)
+const mountSyscall: (number: number, fd: number, flags: number, attributes: number) => number = libc.func(
+  'long syscall(long, long, long, long)',
+)
+/** The same on every architecture. */
+const [FSOPEN, FSCONFIG, FSMOUNT] = [430, 431, 432]
+const FSOPEN_CLOEXEC = 1
+const FSMOUNT_CLOEXEC = 1
+const FSCONFIG_CMD_CREATE = 6
+
+/** A file system of the kernel's own, mounted where no path leads: only `/proc/self/fd/FD`, until the fd is closed. */
+export function mountNowhere(type: string): number {
+  const context = fsSyscall(FSOPEN, type, FSOPEN_CLOEXEC)
+  if (context < 0) throw new SystemCallError(`fsopen of ${type}`, koffi.errno())
+  try {
+    if (configSyscall(FSCONFIG, context, FSCONFIG_CMD_CREATE, null, null, 0) < 0)
+      throw new SystemCallError(`fsconfig of ${type}`, koffi.errno())
+    const fd = mountSyscall(FSMOUNT, context, FSMOUNT_CLOEXEC, 0)
+    if (fd < 0) throw new SystemCallError(`fsmount of ${type}`, koffi.errno())
+    return fd
+  } finally {
+    closeSync(context)
+  }
 }
