@@ -15,7 +15,7 @@ const below: Record<string, string[]> = {
   environment: ['syscalls', 'classes', 'store'],
   incidents: ['syscalls', 'homeostasis', 'classes', 'store'],
   fleet: ['syscalls', 'homeostasis', 'classes', 'store'],
-  agent: ['syscalls', 'homeostasis', 'classes', 'store'],
+  agent: ['syscalls', 'homeostasis', 'classes', 'store', 'sensor'],
   mesh: ['store'],
 }
 below.daemon = Object.keys(below)
@@ -32,9 +32,12 @@ const owners: [pattern: RegExp, where: RegExp][] = [
   ],
 ]
 
-/** The agent runs as root and has no network: its daemon is handed to it. The gate's pipe to `up` is a socket. */
+/** Of the sensor the agent may load the programs that hold execs, in its gate's and its keeper's processes. */
+const execGate = /^src\/agent\/leases\/(gate|gate-lsm|gatekeeper|inspect)\.ts$/
+
+/** The agent runs as root and has no network: its daemon is handed to it. The keeper's pipe to `up` is a socket. */
 const agentMayNotLoad = /^node:(net|http|https|http2|tls|dgram|dns)/
-const pipes = ['src/agent/leases/main.ts', 'src/agent/leases/gate.ts']
+const pipes = ['src/agent/leases/main.ts']
 
 /** The sensor process runs as root: what it loads must be small enough to read. */
 const kernelSensorMayLoad = /^(node:|koffi$|#syscalls$|\.)/
@@ -66,6 +69,12 @@ for (const file of globSync('src/**/*.ts').sort()) {
       for (const [pattern, where] of owners)
         if (pattern.test(name) && !where.test(file)) say(`this package belongs to ${where.source}`)
     }
+    if (
+      room === 'agent' &&
+      name.startsWith('#sensor') &&
+      !(name === '#sensor/exec-gate' && execGate.test(file))
+    )
+      say('of the sensor the agent loads #sensor/exec-gate alone, for its leases')
     if (room === 'agent' && agentMayNotLoad.test(name) && !pipes.includes(file))
       say('the agent has no network')
     if (file.startsWith('src/sensor/kernel/') && !kernelSensorMayLoad.test(name))

@@ -124,7 +124,7 @@ export async function agentRun(
   for (const name of options.define ?? []) sight.classes.add(name)
   for (const name of options.negate ?? []) sight.classes.delete(name)
   const ledger = new Ledger(folder)
-  const leases = new RunLeases(leasesFolder(folder))
+  const leases = new RunLeases(leasesFolder(folder), options.never)
   const id = newId()
   if (mode !== 'tell') ledger.checkRoom()
   const lock = mode === 'tell' ? undefined : await RunLock.take(folder, now)

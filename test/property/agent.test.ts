@@ -173,6 +173,7 @@ async function run(random: World) {
       take: () => assert.fail('nothing acts here'),
       groupBefore: () => undefined,
       held: () => undefined,
+      enforced: () => assert.fail('nothing acts here'),
       giveBack: () => {},
       program: () => () => () => {},
     },

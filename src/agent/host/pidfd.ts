@@ -23,14 +23,22 @@ export interface ProcessName {
 
 export type SignalResult = 'sent' | 'gone' | 'refused'
 
+/** A pidfd, which the caller closes; undefined: it has ended, whoever has its number now. */
+export function openProcess({ pid, startTicks }: ProcessName): number | undefined {
+  const fd = syscall(PIDFD_OPEN, pid, 0, 0, 0)
+  if (fd < 0) return undefined
+  // What the descriptor is of cannot change any more; what its number is of can.
+  if (startTicksOf(pid) === startTicks) return fd
+  closeSync(fd)
+  return undefined
+}
+
 /** `gone`: it has ended, whoever has its number now. Linux 5.3 has pidfds; lymph needs newer ones. */
 export function signalProcess({ pid, startTicks }: ProcessName, signal: NodeJS.Signals): SignalResult {
   if (!Number.isSafeInteger(pid) || pid <= 3) return 'refused'
-  const fd = syscall(PIDFD_OPEN, pid, 0, 0, 0)
-  if (fd < 0) return 'gone'
+  const fd = openProcess({ pid, startTicks })
+  if (fd === undefined) return 'gone'
   try {
-    // What the descriptor is of cannot change any more; what its number is of can.
-    if (startTicksOf(pid) !== startTicks) return 'gone'
     if (syscall(PIDFD_SEND_SIGNAL, fd, constants.signals[signal], 0, 0) === 0) return 'sent'
     return koffi.errno() === koffi.os.errno.ESRCH ? 'gone' : 'refused'
   } finally {

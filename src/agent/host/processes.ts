@@ -104,7 +104,7 @@ export function processFacts(
 }
 
 /** '' for a kernel thread. A file that was replaced while it ran keeps its name. */
-function binaryOf(pid: number): string {
+export function binaryOf(pid: number): string {
   try {
     return readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, '')
   } catch {

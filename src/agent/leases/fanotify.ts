@@ -47,6 +47,14 @@ export function dieWithParent(): void {
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
 }
 
+/** Why the kernel gives no permission events; undefined: it does. Watches nothing. */
+export function permissionEvents(): string | undefined {
+  const fd = fanotifyInit(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK, 0)
+  if (fd < 0) return `fanotify_init: errno ${koffi.errno()}: it needs root, and Linux 5.0`
+  closeSync(fd)
+  return undefined
+}
+
 export class ExecPermission {
   readonly #fd: number
 

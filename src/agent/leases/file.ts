@@ -21,6 +21,8 @@ const shape = z.strictObject({
   until: z.number(),
   /** The run that took it: until it says that it is through, its death takes the lease back. */
   run: z.strictObject({ pid: z.int(), startTicks: z.int(), over: z.boolean() }),
+  /** Of suspended execs: root's list of what nothing is done to, as the run had it. */
+  never: z.array(z.string()).max(4096).optional(),
   undo: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('continue'), ...process_ }),
     z.strictObject({ kind: z.literal('thaw'), group, back }),
@@ -99,7 +101,7 @@ export function takeBack(undo: Undone, setPriority: (pid: number, nice: number) 
         }
       return
     case 'release-exec':
-      // The gate reads the folder: what is no longer there is let through.
+      // The gate reads the folder: who is under no lease that is there goes on.
       return
     case 'end':
       endSession(undo, undo.lastMs)

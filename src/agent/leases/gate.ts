@@ -1,67 +1,52 @@
 /**
- * pH's suspend_execve, as a process of the keeper's: `gate.ts FOLDER`. Programs that a process under such a lease, or what
- * descends from it, wants to start wait until the lease is over; everybody else's start at once. It lives only while
- * there is such a lease, and when it dies, everybody goes on.
+ * pH's suspend_execve, as a process of the keeper's: `gate.ts FOLDER [auto|fanotify]`. Programs that a process under such
+ * a lease, or what descends from it, wants to start wait until the lease is over; everybody else's start at once. By the
+ * BPF LSM where it loads, else by fanotify. It lives only while there is such a lease; its end on the keeper's pipe
+ * (standard input) or a signal ends it, and everybody goes on.
  */
-import { lineOf, startTicksOf } from '../host/processes.ts'
-import { dieWithParent, ExecPermission, type ExecRequest } from './fanotify.ts'
-import { readLeases } from './file.ts'
+import { whyNoLsm } from '#sensor/exec-gate'
+import { writeGate } from './gate-file.ts'
 
-const LOOK_MS = 200
-/** Who waits at most; beyond that a start is refused (EPERM). */
-const WAITING_LIMIT = 256
-
-const [folder] = process.argv.slice(2)
-if (!folder) {
-  process.stderr.write('gate: the folder of leases is missing\n')
+const [folder, kind = 'auto'] = process.argv.slice(2)
+if (!folder || !['auto', 'fanotify'].includes(kind)) {
+  process.stderr.write('gate: usage: gate.ts FOLDER [auto|fanotify]\n')
   process.exit(2)
 }
-dieWithParent()
-let permission: ExecPermission
+// Whom it would tell may be gone, and it has work to do then.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
+const why = (error: unknown): string => (error as Error).message.split('\n')[0] as string
+
+/** The gate of the BPF LSM, or why there is none. */
+async function lsm() {
+  const { LsmGate } = await import('./gate-lsm.ts')
+  return new LsmGate(folder as string)
+}
+
+let noLsm = kind === 'fanotify' ? 'the config asks for fanotify' : whyNoLsm()
+const gate =
+  noLsm === undefined
+    ? await lsm().catch((error) => {
+        noLsm = why(error)
+      })
+    : undefined
+if (gate) {
+  process.stdout.write('gate: execs are held in the kernel (BPF LSM)\n')
+  for (const event of ['end', 'close', 'error']) process.stdin.on(event, () => gate.end())
+  process.stdin.resume()
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => gate.end())
+  await gate.run()
+  process.exit(0)
+}
 try {
-  permission = new ExecPermission()
+  const { FanotifyGate } = await import('./gate-fanotify.ts')
+  const asking = new FanotifyGate(folder, noLsm ?? '')
+  process.stdout.write(`gate: every exec of this host is asked about (fanotify): no BPF LSM: ${noLsm}\n`)
+  asking.run()
+  process.exit(0)
 } catch (error) {
-  process.stderr.write(`gate: ${(error as Error).message}\n`)
+  const both = `no BPF LSM: ${noLsm}; no fanotify: ${why(error)}`
+  writeGate(folder, { how: 'none', why: both, leases: [] })
+  process.stderr.write(`gate: ${both}\n`)
   process.exit(4)
-}
-process.stdout.write('gate: starts of programs are asked for\n')
-
-/** Pid to start, of those whose starts wait. */
-let suspended = new Map<number, number>()
-let waiting: ExecRequest[] = []
-let lookedAt = Number.NEGATIVE_INFINITY
-
-function look(now: number): void {
-  if (now - lookedAt < LOOK_MS) return
-  lookedAt = now
-  suspended = new Map(
-    readLeases(folder as string).flatMap(({ undo, until }) =>
-      undo.kind === 'release-exec' && until > now ? [[undo.pid, undo.startTicks] as const] : [],
-    ),
-  )
-}
-
-function isSuspended(pid: number): boolean {
-  for (const one of lineOf(pid)) {
-    const startTicks = suspended.get(one)
-    if (startTicks !== undefined && startTicksOf(one) === startTicks) return true
-  }
-  return false
-}
-
-look(Date.now())
-// Every start of a program on this host waits for an answer from here: it is given before anything else is done.
-for (;;) {
-  for (const request of permission.wait(LOOK_MS)) {
-    if (!isSuspended(request.pid)) request.answer(true)
-    else if (waiting.length < WAITING_LIMIT) waiting.push(request)
-    else request.answer(false)
-  }
-  look(Date.now())
-  waiting = waiting.filter((request) => {
-    if (isSuspended(request.pid)) return true
-    request.answer(true)
-    return false
-  })
-  if (suspended.size === 0 && waiting.length === 0) process.exit(0)
 }

@@ -4,11 +4,12 @@
  */
 import { setPriority } from 'node:os'
 import { isOrphan, type KeptLease, readLeases, removeLease, takeBack } from './file.ts'
+import { continueLeftovers } from './gate-file.ts'
 
 export interface Returned {
   id: string
   what: string
-  why: 'over' | 'its run died' | 'all'
+  why: 'over' | 'its run died' | 'its gate died' | 'all'
 }
 
 export class LeaseKeeper {
@@ -25,12 +26,22 @@ export class LeaseKeeper {
     )
   }
 
-  /** Everything, whatever is left of it. A program that a living run waits for is that run's: nobody is held by it. */
+  /** Those that the gate of execs enforced, which has died. */
+  returnExecs(): Returned[] {
+    return this.#return(({ undo }) => (undo.kind === 'release-exec' ? 'its gate died' : undefined))
+  }
+
+  /**
+   * Everything, whatever is left of it; and whom a gate of execs left waiting goes on. A program that a living run waits for
+   * is that run's: nobody is held by it.
+   */
   returnAll(): Returned[] {
-    return this.#return((lease) => {
+    const returned = this.#return((lease) => {
       if (lease.undo.kind !== 'end') return 'all'
       return isOrphan(lease) ? 'its run died' : undefined
     })
+    continueLeftovers(this.#folder)
+    return returned
   }
 
   #return(why: (lease: KeptLease) => Returned['why'] | undefined): Returned[] {

@@ -1,19 +1,18 @@
-/** The keeper as a process: `main.ts FOLDER`, with a pipe to `lymph up` on fd 3 whose end means that `up` died. */
-
-import { type ChildProcess, spawn } from 'node:child_process'
+/**
+ * The keeper as a process: `main.ts FOLDER [auto|fanotify]`, with a pipe to `lymph up` on fd 3 whose end means that `up`
+ * died. The second: how suspended execs are held.
+ */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { startTicksOf } from '../host/processes.ts'
-import { readLeases } from './file.ts'
+import { Gatekeeper } from './gatekeeper.ts'
 import { LeaseKeeper, type Returned } from './keeper.ts'
 import { keeperFile } from './port.ts'
 
 const EVERY_MS = 500
-const gateMain = fileURLToPath(new URL('gate.ts', import.meta.url))
 
-const [folder] = process.argv.slice(2)
+const [folder, kind = 'auto'] = process.argv.slice(2)
 if (!folder) {
   process.stderr.write('keeper: the folder of leases is missing\n')
   process.exit(2)
@@ -25,12 +24,12 @@ const say = (returned: readonly Returned[]) => {
 }
 
 let ending = false
-let gate: ChildProcess | undefined
+const gate = new Gatekeeper(folder, kind, () => say(keeper.returnExecs()))
 function end(): void {
   if (ending) return
   ending = true
   clearInterval(timer)
-  gate?.kill('SIGKILL')
+  // The gate sees the end of its pipe, as it would if we were killed, and lets everybody go on.
   rmSync(keeperFile(folder as string), { force: true })
   const returned = keeper.returnAll()
   // `up`, to whom this would be said, may be gone.
@@ -52,17 +51,5 @@ writeFileSync(`${file}.new`, name, { mode: 0o600 })
 renameSync(`${file}.new`, join(folder, 'keeper'))
 const timer = setInterval(() => {
   say(keeper.sweep(Date.now()))
-  openGate()
+  void gate.look()
 }, EVERY_MS)
-
-/** Asks for programs' starts only while somebody's are suspended. A gate that ends is opened anew while that is so. */
-function openGate(): void {
-  if (gate || ending || !readLeases(folder as string).some(({ undo }) => undo.kind === 'release-exec')) return
-  gate = spawn(process.execPath, [gateMain, folder as string], { stdio: ['ignore', 'inherit', 'inherit'] })
-  gate.on('error', () => {
-    gate = undefined
-  })
-  gate.on('exit', () => {
-    gate = undefined
-  })
-}

@@ -3,10 +3,18 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ProgramLease } from '../host/mortal.ts'
 import { lives, startTicksOf } from '../host/processes.ts'
 import type { LeasePort, Undone } from '../promises/world.ts'
 import { type KeptLease, LEASES_LIMIT, readLeases, removeLease, takeBack, writeLease } from './file.ts'
+import { readGate } from './gate-file.ts'
+
+/** The keeper looks twice a second, and starts the gate. */
+const GATE_MS = 30_000
+const GATE_LOOK_MS = 50
+/** As the file of a lease takes them. */
+const NEVER_LIMIT = 4096
 
 /** A run ends its programs by itself, this long before the keeper would. */
 const PROGRAM_GRACE_MS = 10_000
@@ -28,10 +36,13 @@ export function isKept(folder: string): boolean {
 
 export class RunLeases implements LeasePort {
   readonly #folder: string
+  readonly #never: readonly string[]
   readonly #taken = new Map<string, KeptLease>()
 
-  constructor(folder: string) {
+  /** @param never root's list of what nothing is done to: the gate of execs keeps to it as well */
+  constructor(folder: string, never: readonly string[] = []) {
     this.#folder = folder
+    this.#never = never
   }
 
   take({ undo, untilMs, what }: { undo: Undone; untilMs: number; what: string }): string {
@@ -43,7 +54,8 @@ export class RunLeases implements LeasePort {
       throw new Error(
         `${LEASES_LIMIT} leases stand already, which is the most: wait, or take some back with lymph agent undo`,
       )
-    const lease = leaseOf(undo, untilMs, what)
+    const never = undo.kind === 'release-exec' ? { never: this.#never.slice(0, NEVER_LIMIT) } : {}
+    const lease = { ...leaseOf(undo, untilMs, what), ...never }
     writeLease(this.#folder, lease)
     this.#taken.set(lease.id, lease)
     return lease.id
@@ -73,6 +85,20 @@ export class RunLeases implements LeasePort {
     return readLeases(this.#folder)
       .flatMap(({ undo }) => (undo.kind === 'ungroup' ? undo.back : []))
       .find((one) => one.pid === pid && one.startTicks === startTicks)?.from
+  }
+
+  async enforced(id: string, signal: AbortSignal): Promise<string> {
+    const from = Date.now()
+    while (Date.now() - from < GATE_MS) {
+      const word = readGate(this.#folder)
+      if (word?.how === 'none' && word.at >= from) throw new Error(word.why)
+      if (word?.leases.includes(id) && startTicksOf(word.pid) === word.startTicks)
+        return word.how === 'lsm' ? 'BPF LSM' : `fanotify, as there is no BPF LSM: ${word.why}`
+      if (!readLeases(this.#folder).some((lease) => lease.id === id))
+        throw new Error('it was taken back meanwhile')
+      await sleep(GATE_LOOK_MS, undefined, { signal })
+    }
+    throw new Error(`the gate of execs did not answer within ${GATE_MS / 1000} s: see what \`lymph up\` says`)
   }
 
   giveBack(id: string): void {

@@ -59,6 +59,8 @@ export interface LeasePort {
   held(process: { pid: number; startTicks: number }, kind: Undone['kind']): number | undefined
   /** The control group it was in before its share of the CPU was limited; undefined: it is not. A folder. */
   groupBefore(process: { pid: number; startTicks: number }): string | undefined
+  /** Resolves once a lease on execs is enforced, with the way it is; rejects, with the reason, where it will not be. */
+  enforced(id: string, signal: AbortSignal): Promise<string>
   /** It could not be done, or only in part: what was done of it is taken back at once. */
   giveBack(id: string): void
   /**
