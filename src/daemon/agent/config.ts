@@ -15,6 +15,7 @@ export const agentSchema = z
     interval: duration.default('5m'),
     splay: duration.default('1m'),
     never: z.array(z.string().min(1)).max(1000).default([]),
+    exec_gate: z.enum(['auto', 'fanotify']).default('auto'),
     webhooks: z
       .array(z.url({ protocol: /^https?$/ }))
       .max(32)
@@ -27,6 +28,7 @@ export const agentSchema = z
     interval: '5m',
     splay: '1m',
     never: [],
+    exec_gate: 'auto',
     webhooks: [],
   })
 
@@ -38,13 +40,15 @@ export interface AgentConfig {
   intervalMs: number
   splayMs: number
   never: string[]
+  /** How suspended execs are held: by the BPF LSM where it loads, or by fanotify in any case. */
+  execGate: 'auto' | 'fanotify'
   webhooks: string[]
 }
 
 const shipped = new URL('../../..', import.meta.url).pathname
 
 export function agentConfig(section: z.infer<typeof agentSchema>): AgentConfig {
-  const { enabled, dry_run, policy, interval, splay, never, webhooks } = section
+  const { enabled, dry_run, policy, interval, splay, never, exec_gate, webhooks } = section
   return {
     enabled,
     dryRun: dry_run,
@@ -53,6 +57,7 @@ export function agentConfig(section: z.infer<typeof agentSchema>): AgentConfig {
     intervalMs: Math.max(1, parseSeconds(String(interval)) ?? 300) * 1000,
     splayMs: (parseSeconds(String(splay)) ?? 60) * 1000,
     never,
+    execGate: exec_gate,
     webhooks,
   }
 }

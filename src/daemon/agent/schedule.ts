@@ -55,7 +55,7 @@ export class AgentSchedule {
     this.#leases = new LeaseKeeper(folder)
     this.#keeper = new Child({
       name: 'keeper',
-      args: [keeperMain, folder],
+      args: [keeperMain, folder, options.config.execGate],
       cwd: options.state,
       onLine: () => {},
       onOutput: (line) => options.say(`agent: ${line}`),

@@ -48,6 +48,7 @@ function world(kept: { shadow?: SavedShadow } = {}) {
     intervalMs: 300_000,
     splayMs: 0,
     never: [],
+    execGate: 'auto',
     webhooks: ['http://127.0.0.1:1/hook'],
   }
   const link = new AgentLink({
