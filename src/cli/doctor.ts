@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { contextOf, print, printJson } from './context.ts'
 import { askDaemon, checkConfig } from './doctor/daemon.ts'
+import { checkExecGate } from './doctor/exec-gate.ts'
 import type { Finding } from './doctor/finding.ts'
 import { checkClock, checkNode, checkStrace } from './doctor/host.ts'
 import { checkKernel } from './doctor/kernel.ts'
@@ -21,6 +22,7 @@ export function doctorCommand(): Command {
       const findings: Finding[] = [
         checkNode(),
         ...(await checkKernel()),
+        checkExecGate(),
         checkStrace(),
         checkClock(
           Date.now(),

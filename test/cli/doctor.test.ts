@@ -51,6 +51,7 @@ test('without a daemon every line stands, and the exit code is 4', async () => {
   assert.match(out, /^ok +state folder +.* can be written$/m)
   assert.match(out, /^failed +daemon +no daemon answers at .*: start it with `lymph up`$/m)
   assert.match(out, /^skipped +sensor /m)
+  if (asRoot) assert.match(out, /^ok +exec gate +.*\((BPF LSM|fanotify)\)/m)
 })
 
 test('as nobody: what is missing, why, and what works all the same', {
@@ -68,6 +69,7 @@ test('as nobody: what is missing, why, and what works all the same', {
     assert.ok(why.length > 0)
     assert.equal(state === 'failed', todo !== undefined && todo.length > 0)
   }
+  assert.equal(find(findings, 'exec gate')[0]?.state, 'skipped', 'only root can try')
   const kernel = find(findings, 'kernel').filter(({ state }) => state === 'failed')
   assert.ok(
     kernel.some(({ why }) => /CAP_BPF/.test(why)),
