@@ -256,8 +256,11 @@ describe('what the eBPF program and this process share', () => {
     const built = spawnSync(script, [folder], { encoding: 'utf8' })
     assert.equal(built.status, 0, built.stderr)
     const [here, there] = [bpf, folder].map((place) => (name: string) => readFileSync(join(place, name)))
-    for (const name of ['core.data.bin', 'core.insns.bin'])
-      assert.ok(there!(name).equals(here!(name)), `${name} differs: run scripts/build-bpf`)
-    assert.deepEqual(JSON.parse(String(there!('core.json'))), JSON.parse(String(here!('core.json'))))
+    for (const name of ['core', 'exec-gate']) {
+      for (const block of [`${name}.data.bin`, `${name}.insns.bin`])
+        assert.ok(there!(block).equals(here!(block)), `${block} differs: run scripts/build-bpf`)
+      const manifest = `${name}.json`
+      assert.deepEqual(JSON.parse(String(there!(manifest))), JSON.parse(String(here!(manifest))))
+    }
   })
 })
