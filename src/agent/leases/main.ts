@@ -6,6 +6,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { startTicksOf } from '../host/processes.ts'
+import { removeGate } from './gate-file.ts'
 import { Gatekeeper } from './gatekeeper.ts'
 import { LeaseKeeper, type Returned } from './keeper.ts'
 import { keeperFile } from './port.ts'
@@ -45,6 +46,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal
 
 // What an earlier keeper left: nobody has watched it since.
 say(keeper.returnAll())
+removeGate(folder)
 const file = keeperFile(folder)
 const name = JSON.stringify({ pid: process.pid, startTicks: startTicksOf(process.pid) })
 writeFileSync(`${file}.new`, name, { mode: 0o600 })
