@@ -17,7 +17,15 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
-import { agentFolder, agentRun, inspectExecGate, leasesFolder, type RunReport, undoAct } from '#agent'
+import {
+  agentFolder,
+  agentRun,
+  inspectExecGate,
+  LeaseKeeper,
+  leasesFolder,
+  type RunReport,
+  undoAct,
+} from '#agent'
 import { startTicksOf, statusOf } from '../../src/agent/host/processes.ts'
 import { readGate } from '../../src/agent/leases/gate-file.ts'
 import { Cleanup, pause, until } from './hosts.ts'
@@ -335,7 +343,7 @@ for (const kind of ['lsm', 'fanotify'] as const)
         keeper.kill('SIGKILL')
         process.kill(gate, 'SIGKILL')
         // What `lymph up` does when its keeper dies.
-        await startKeeper()
+        new LeaseKeeper(leases).returnAll()
       },
       'the end of lymph up': async () => {
         keeper.stdio[3]?.destroy()
