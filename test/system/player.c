@@ -61,7 +61,8 @@ static word call(word number, word a, word b, word c)
 static word call32(word number)
 {
   word result;
-  __asm__ volatile("push %%rbx; mov $-1, %%rbx; int $0x80; pop %%rbx" : "=a"(result) : "a"(number), "c"(-1L), "d"(-1L)
+  /* Nothing is pushed here: what is below the stack pointer is the compiler's to use. */
+  __asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(-1L), "c"(-1L), "d"(-1L)
                    : "memory", "r8", "r9", "r10", "r11");
   return result;
 }
