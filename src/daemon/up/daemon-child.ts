@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { DaemonError } from '../errors.ts'
 import { Child } from './child.ts'
 import { throttled } from './lines.ts'
+import { daemonNodeFlags } from './memory.ts'
 
 const cliMain = fileURLToPath(new URL('../../cli/main.ts', import.meta.url))
 const linesPerSecond = 100
@@ -41,7 +42,7 @@ export function daemonChild(options: DaemonChildOptions): Child {
   return new Child({
     name: 'daemon',
     args: [
-      ...[cliMain, '--state', state],
+      ...[...daemonNodeFlags, cliMain, '--state', state],
       ...(configFile === undefined ? [] : ['--config', resolve(configFile)]),
       ...['daemon', '--supervisor-fd', '3'],
       ...(sensed ? [] : ['--no-sensor']),
