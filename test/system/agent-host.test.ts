@@ -353,10 +353,10 @@ describe('promises on real processes', { skip }, () => {
   })
 })
 
-/** It watches for the starts of programs. */
+/** It watches for the starts of programs: by fanotify, or by a program attached to the kernel's own hook. */
 const isGate = ({ pid }: { pid: number }) =>
   readdirSync(`/proc/${pid}/fdinfo`).some((fd) =>
-    /^fanotify (?!flags)/m.test(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')),
+    /^(fanotify (?!flags)|link_type:)/m.test(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')),
   )
 
 interface Line {
