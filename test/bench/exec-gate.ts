@@ -1,7 +1,7 @@
 /**
  * What an exec of a program that nobody suspends costs while another's are: with no gate, with the gate of the BPF LSM
  * (where it loads), with that of fanotify. Interleaved, each round in another order, medians over the rounds; also forks
- * alone. As root. `npm run bench -- exec-gate [ROUNDS]`
+ * alone. As root. `npm run bench -- exec-gate [ROUNDS [CHUNKS]]`
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,7 +17,7 @@ import { until } from '../system/hosts.ts'
 const rounds = Number(process.argv[2] ?? 9)
 /** Execs, or forks, of one chunk, and chunks of one turn. */
 const count = 100
-const chunks = 12
+const chunks = Number(process.argv[3] ?? 12)
 const keeperMain = new URL('../../src/agent/leases/main.ts', import.meta.url).pathname
 const best = inspectExecGate()
 if (best.how === 'none') {

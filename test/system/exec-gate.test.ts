@@ -1,6 +1,6 @@
 /**
  * Suspended execs on real processes, in both ways: held in the kernel by the BPF LSM, where it loads, and asked about by
- * fanotify. Where this host's kernel takes no LSM program, `scripts/emulate` runs the same file under one that does.
+ * fanotify. Where this host's kernel takes no LSM program, `scripts/other-kernel` runs the same file under one that does.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
