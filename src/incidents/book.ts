@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { IncidentError } from './errors.ts'
 import { codeOf, copyOf, groupOf, type Held, heldOf, pairsOf, rated } from './held.ts'
-import { addUnit, type JudgedUnit, unjudged } from './judged.ts'
-import type { AnomalousBinary, Anomaly, Familiarity, Incident } from './types.ts'
+import { addUnit, unjudged } from './judged.ts'
+import type { AnomalousBinary, Anomaly, Familiarity, Incident, JudgedUnit } from './types.ts'
 
 export interface IncidentSettings {
   /** An incident is over once nothing came for this long, in ms. */

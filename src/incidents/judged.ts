@@ -1,30 +1,12 @@
 /** What the judgement of one process adds to an incident. */
-import type { ExecEdge, VerdictPart } from '#homeostasis'
+import type { VerdictPart } from '#homeostasis'
 import { addToKind, windowName } from './kinds.ts'
 import { higher } from './severity.ts'
-import type { Incident, IncidentPart, IncidentWindow, Severity } from './types.ts'
+import type { Incident, IncidentPart, JudgedUnit, Severity } from './types.ts'
 
 export const windowsLimit = 12
 /** Units by number: as many as wait to be learned. */
 export const ordinalsLimit = 64
-
-/** A unit (a process image, or 16,384 calls of one) that was judged. */
-export interface JudgedUnit {
-  pid: number
-  /** `none`: what pH found in it is nothing unusual for this program. */
-  level: Severity | 'none'
-  /** J and what a new edge adds. */
-  bits: number
-  parts: IncidentPart[]
-  windows: IncidentWindow[]
-  edge: ExecEdge | undefined
-  m: number
-  q: number
-  /** Bits from which on a unit of this program is an incident now. */
-  bar: number
-  /** Its number in the profile; undefined: it was not learned, and will not be. */
-  ordinal: number | undefined
-}
 
 /** An incident that nothing was judged of. */
 export const unjudged = (): Pick<

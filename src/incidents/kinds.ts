@@ -1,6 +1,5 @@
 /** What an incident shows of different kinds: units whose evidence has nothing in common are told apart in it. */
-import type { JudgedUnit } from './judged.ts'
-import type { Incident, IncidentKind, IncidentWindow } from './types.ts'
+import type { Incident, IncidentKind, IncidentWindow, JudgedUnit } from './types.ts'
 
 /** Kinds told apart in one incident; what is of none of them is of the last. */
 export const kindsLimit = 4

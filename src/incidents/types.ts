@@ -114,3 +114,21 @@ export interface Familiarity {
   /** Peers whose own digest contradicts their answer: their word was not counted. */
   liars?: string[]
 }
+
+/** A unit (a process image, or 16,384 calls of one) that was judged. */
+export interface JudgedUnit {
+  pid: number
+  /** `none`: what pH found in it is nothing unusual for this program. */
+  level: Severity | 'none'
+  /** J and what a new edge adds. */
+  bits: number
+  parts: IncidentPart[]
+  windows: IncidentWindow[]
+  edge: ExecEdge | undefined
+  m: number
+  q: number
+  /** Bits from which on a unit of this program is an incident now. */
+  bar: number
+  /** Its number in the profile; undefined: it was not learned, and will not be. */
+  ordinal: number | undefined
+}

@@ -16,7 +16,7 @@ import {
 import { decodeProfile, type ProfileRecord, tableInForce } from '#homeostasis'
 import type { Abi } from '#syscalls'
 import { DaemonError } from '../errors.ts'
-import { gatherFor, peersOf } from './gather.ts'
+import { gatherFor, type LeftOut, peersOf } from './gather.ts'
 import type { FleetHost } from './host.ts'
 import type { OwnFleet } from './own.ts'
 
@@ -24,13 +24,6 @@ import type { OwnFleet } from './own.ts'
 const fetchedByDefault = 16
 /** Of more than this, those whose digests were made last. */
 const comparedLimit = 1000
-
-/** A member whose profile is not among those compared, and why, in one line. */
-export interface LeftOut {
-  name: string
-  peer: string
-  reason: string
-}
 
 export type FleetComparison = Comparison & { abi?: Abi; refused: LeftOut[] }
 

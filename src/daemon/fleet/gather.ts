@@ -1,7 +1,13 @@
 /** Digests that a command needs, where not all are here: fetched first, and who gave none is named. */
 import type { Selection } from '#fleet'
-import type { LeftOut } from './comparing.ts'
 import type { FleetHost } from './host.ts'
+
+/** A member whose profile is not among those compared, and why, in one line. */
+export interface LeftOut {
+  name: string
+  peer: string
+  reason: string
+}
 
 export interface GatheredHere {
   /** A line a host, however many of its digests could not be had. */
