@@ -175,7 +175,8 @@ describe('delays as leases', { skip }, () => {
     const world = new World('left')
     await world.start()
     const profile = await world.settle('left-victim', 10_000)
-    await new Promise((resolve) => setTimeout(resolve, 6500))
+    // The sensor takes a daemon's profiles for loaded 5 s after it has told of their files, which it reads first.
+    await new Promise((resolve) => setTimeout(resolve, 6500 * patience))
     const victim = await world.stopped('left-victim')
     const left = Date.now()
     await world.client.stop()
