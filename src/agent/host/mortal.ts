@@ -3,9 +3,9 @@
  * process dies; and a lease tells whoever keeps leases, or the next run, to end it with all of its session.
  */
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process'
-import { accessSync, constants, readdirSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { type ProcessName, signalProcess } from './pidfd.ts'
-import { sessionOf } from './processes.ts'
+import { allPids, sessionOf } from './processes.ts'
 
 /** Told of a program that has started. @returns to be called when it has ended @throws Error where it cannot be kept */
 export type ProgramLease = (program: { pid: number }) => () => void
@@ -70,9 +70,8 @@ const MS_PER_TICK = 10
 export function endSession(leader: ProcessName, lastMs: number): void {
   const last = leader.startTicks + Math.ceil(lastMs / MS_PER_TICK)
   for (let round = 0; round < ROUNDS; round++) {
-    const members = readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .map((name) => ({ pid: Number(name), ...sessionOf(Number(name)) }))
+    const members = allPids()
+      .map((pid) => ({ pid, ...sessionOf(pid) }))
       .filter(({ session, startTicks, status }) => {
         if (session !== leader.pid || startTicks === undefined || status === 'Z') return false
         return startTicks >= leader.startTicks && startTicks <= last

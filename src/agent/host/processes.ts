@@ -18,6 +18,12 @@ export function lives({ pid, startTicks }: { pid: number; startTicks: number }):
   return fields !== undefined && Number(fields[19]) === startTicks && fields[0] !== 'Z' && fields[0] !== 'X'
 }
 
+/** Numbers of all processes there are now. */
+export const allPids = (): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+
 /** Deepest line of ancestors looked at: a loop in what /proc says must not be one here. */
 const ANCESTORS_LIMIT = 64
 
@@ -116,9 +122,8 @@ export function binaryOf(pid: number): string {
 export function allProcesses(): ProcessFacts[] {
   const boot = bootTime()
   const users = userNames()
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((name) => processFacts(Number(name), boot, users))
+  return allPids()
+    .map((pid) => processFacts(pid, boot, users))
     .filter((facts) => facts !== undefined)
     .filter(({ binary, status }) => binary !== '' && status !== 'Z' && status !== 'X')
 }

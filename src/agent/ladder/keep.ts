@@ -1,7 +1,8 @@
 /** Where each binary stands on the ladder, between runs: a file of root's in the agent's folder. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { writeWhole } from '../host/whole-file.ts'
 import { type Climb, rungs } from './ladder.ts'
 
 const shape = z.record(z.string(), z.object({ rung: z.enum(rungs), since: z.number(), seenAt: z.number() }))
@@ -25,7 +26,5 @@ export function writeClimb(folder: string, binary: string, climb: Climb): void {
   const climbs = readClimbs(folder)
   climbs.set(binary, climb)
   const kept = [...climbs].sort(([, a], [, b]) => b.seenAt - a.seenAt).slice(0, CLIMBS_LIMIT)
-  const file = fileIn(folder)
-  writeFileSync(`${file}.new`, JSON.stringify(Object.fromEntries(kept)), { mode: 0o600 })
-  renameSync(`${file}.new`, file)
+  writeWhole(fileIn(folder), Object.fromEntries(kept))
 }

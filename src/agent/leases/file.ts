@@ -2,13 +2,14 @@
  * Leases on disk, a file each, in a folder of root's: what is being done to a process, until when, and how it is taken
  * back. Written before it is done, so that whoever dies in between has told how.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { ungroup } from '../host/cgroup.ts'
 import { endSession } from '../host/mortal.ts'
 import { signalProcess } from '../host/pidfd.ts'
 import { lives, startTicksOf, statusOf } from '../host/processes.ts'
+import { writeWhole } from '../host/whole-file.ts'
 import type { Undone } from '../promises/world.ts'
 
 const process_ = { pid: z.int().min(4), startTicks: z.int().min(0) }
@@ -47,9 +48,7 @@ export const leasesFolder = (agentFolder: string): string => join(agentFolder, '
 
 export function writeLease(folder: string, lease: KeptLease): KeptLease {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const file = join(folder, `${lease.id}.json`)
-  writeFileSync(`${file}.new`, JSON.stringify(lease), { mode: 0o600 })
-  renameSync(`${file}.new`, file)
+  writeWhole(join(folder, `${lease.id}.json`), lease)
   return lease
 }
 

@@ -2,11 +2,12 @@
  * What the gate of execs says of itself, in the folder of leases: how it holds them, which leases it enforces, and who
  * waits. A run waits for this word before it calls an act done; whoever comes after a gate continues whom it left.
  */
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type ProcessName, signalProcess } from '../host/pidfd.ts'
 import { startTicksOf } from '../host/processes.ts'
+import { writeWhole } from '../host/whole-file.ts'
 import { readLeases } from './file.ts'
 
 /** `lsm`: the kernel decides and holds. `fanotify`: it asks about every exec of the host. `none`: neither works. */
@@ -31,14 +32,9 @@ export type GateWord = z.infer<typeof shape>
 const gateFile = (folder: string): string => join(folder, 'gate')
 const heldFile = (folder: string, gate: number): string => join(folder, `held.${gate}`)
 
-function replace(file: string, body: unknown): void {
-  writeFileSync(`${file}.new`, JSON.stringify(body), { mode: 0o600 })
-  renameSync(`${file}.new`, file)
-}
-
 export function writeGate(folder: string, word: Omit<GateWord, 'pid' | 'startTicks' | 'at'>): void {
   const startTicks = startTicksOf(process.pid) ?? 0
-  replace(gateFile(folder), { pid: process.pid, startTicks, at: Date.now(), ...word })
+  writeWhole(gateFile(folder), { pid: process.pid, startTicks, at: Date.now(), ...word })
 }
 
 export function readGate(folder: string): GateWord | undefined {
@@ -76,7 +72,7 @@ export function writeHeld(folder: string, held: readonly ProcessName[]): void {
   const file = heldFile(folder, process.pid)
   try {
     if (held.length === 0) rmSync(file, { force: true })
-    else replace(file, held)
+    else writeWhole(file, held)
   } catch {
     // A full disk: the keeper has the kernel's map open as well.
   }

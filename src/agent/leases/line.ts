@@ -1,8 +1,7 @@
 /** Who is of a suspended process's line: itself, and what descends from it, but for whom nothing is ever done to. */
-import { readdirSync } from 'node:fs'
 import { neverList } from '../host/never.ts'
 import type { ProcessName } from '../host/pidfd.ts'
-import { binaryOf, lineOf, startTicksOf } from '../host/processes.ts'
+import { allPids, binaryOf, lineOf, startTicksOf } from '../host/processes.ts'
 import type { NeverList } from '../promises/world.ts'
 import { readLeases } from './file.ts'
 
@@ -40,9 +39,8 @@ export function isOfLine(pid: number, leases: readonly ExecLease[]): boolean {
 /** Down from the process: it and all of its line that live now, parents before children. */
 export function lineBelow({ pid, startTicks, never }: ExecLease): ProcessName[] {
   const children = new Map<number, number[]>()
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    const [child, parent] = [...take(lineOf(Number(name)), 2)]
+  for (const one of allPids()) {
+    const [child, parent] = [...take(lineOf(one), 2)]
     if (child === undefined || parent === undefined) continue
     const siblings = children.get(parent)
     if (siblings) siblings.push(child)

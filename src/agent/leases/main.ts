@@ -2,10 +2,10 @@
  * The keeper as a process: `main.ts FOLDER [auto|fanotify]`, with a pipe to `lymph up` on fd 3 whose end means that `up`
  * died. The second: how suspended execs are held.
  */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { join } from 'node:path'
 import { startTicksOf } from '../host/processes.ts'
+import { writeWhole } from '../host/whole-file.ts'
 import { removeGate } from './gate-file.ts'
 import { Gatekeeper } from './gatekeeper.ts'
 import { LeaseKeeper, type Returned } from './keeper.ts'
@@ -48,9 +48,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal
 say(keeper.returnAll())
 removeGate(folder)
 const file = keeperFile(folder)
-const name = JSON.stringify({ pid: process.pid, startTicks: startTicksOf(process.pid) })
-writeFileSync(`${file}.new`, name, { mode: 0o600 })
-renameSync(`${file}.new`, join(folder, 'keeper'))
+writeWhole(file, { pid: process.pid, startTicks: startTicksOf(process.pid) })
 const timer = setInterval(() => {
   say(keeper.sweep(Date.now()))
   void gate.look()

@@ -2,12 +2,13 @@
  * Locks of the agent: when each promise last ran (`ifelapsed`), and which run is at work now (`expireafter`). Files of
  * root's in the agent's folder, each written beside and renamed, so that a crash leaves the old or the new one.
  */
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { AgentError } from '../errors.ts'
 import { signalProcess } from '../host/pidfd.ts'
 import { lives, startTicksOf } from '../host/processes.ts'
+import { writeWhole } from '../host/whole-file.ts'
 
 const lastShape = z.record(z.string(), z.number())
 /** Promises remembered; those that ran longest ago are forgotten, and run again. */
@@ -138,9 +139,4 @@ function read<T>(file: string, shape: z.ZodType<T>): T | undefined {
   } catch {
     return undefined
   }
-}
-
-function writeWhole(file: string, value: unknown): void {
-  writeFileSync(`${file}.new`, JSON.stringify(value), { mode: 0o600 })
-  renameSync(`${file}.new`, file)
 }

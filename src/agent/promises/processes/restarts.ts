@@ -1,7 +1,8 @@
 /** Restarts within the last hour, by program: a program that ends as soon as it is started is not started for ever. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { writeWhole } from '../../host/whole-file.ts'
 
 const HOUR_MS = 3_600_000
 const PROGRAMS_LIMIT = 1000
@@ -21,9 +22,7 @@ export function countRestart(folder: string, argv: readonly string[], now: numbe
     .map(([name, times]) => [name, times.filter((at) => at > now - HOUR_MS)] as const)
     .filter(([, times]) => times.length > 0)
     .slice(-PROGRAMS_LIMIT)
-  const file = fileIn(folder)
-  writeFileSync(`${file}.new`, JSON.stringify(Object.fromEntries(recent)), { mode: 0o600 })
-  renameSync(`${file}.new`, file)
+  writeWhole(fileIn(folder), Object.fromEntries(recent))
 }
 
 const keyOf = (argv: readonly string[]): string => argv.join('\0')
