@@ -1,6 +1,6 @@
 /** What the judgement of one process adds to an incident. */
 import type { VerdictPart } from '#homeostasis'
-import { addToKind, windowName } from './kinds.ts'
+import { addEvidence, addToKind } from './kinds.ts'
 import { higher } from './severity.ts'
 import type { Incident, IncidentPart, JudgedUnit, Severity } from './types.ts'
 
@@ -39,13 +39,7 @@ export function addUnit(incident: Incident, unit: JudgedUnit, now: number): void
   } else if (unit.parts.some(({ part }) => part === 'recurrence'))
     incident.parts = merged(incident.parts, unit.parts)
   if (rank(unit.level) > rank(incident.level)) incident.level = unit.level
-  incident.edge ??= unit.edge ?? null
-  const known = new Set(incident.windows.map(windowName))
-  for (const window of unit.windows)
-    if (incident.windows.length < windowsLimit && !known.has(windowName(window))) {
-      known.add(windowName(window))
-      incident.windows.push(window)
-    }
+  addEvidence(incident, unit, windowsLimit)
   if (unit.ordinal !== undefined) {
     incident.ordinals.push(unit.ordinal)
     if (incident.ordinals.length > ordinalsLimit) incident.ordinals.shift()

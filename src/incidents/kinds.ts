@@ -17,12 +17,21 @@ export function addToKind(incident: Incident, unit: JudgedUnit, now: number): vo
   kind.lastSeen = Math.max(kind.lastSeen, now)
   if (unit.bits > kind.bits || kind.units === 1)
     Object.assign(kind, { bits: unit.bits, level: unit.level, parts: unit.parts })
-  kind.edge ??= unit.edge ?? null
-  const known = new Set(kind.windows.map(windowName))
+  addEvidence(kind, unit, windowsOfKind)
+}
+
+/** What a unit shows beside its bits: the first edge, and windows that are not there yet, up to so many. */
+export function addEvidence(
+  to: Pick<IncidentKind, 'edge' | 'windows'>,
+  unit: Pick<JudgedUnit, 'edge' | 'windows'>,
+  windowsMost: number,
+): void {
+  to.edge ??= unit.edge ?? null
+  const known = new Set(to.windows.map(windowName))
   for (const window of unit.windows)
-    if (kind.windows.length < windowsOfKind && !known.has(windowName(window))) {
+    if (to.windows.length < windowsMost && !known.has(windowName(window))) {
       known.add(windowName(window))
-      kind.windows.push(window)
+      to.windows.push(window)
     }
 }
 

@@ -61,6 +61,15 @@ test('above so many incidents a day a detector is muted with one notice, and hea
   assert.equal(muting.opened('ph', day + 21).say, 'each')
 })
 
+const profile = {
+  state: 'normal',
+  calls: 1000,
+  pairs: 3,
+  quietCalls: 900,
+  response: 'ignore',
+  toleratedUntil: 0,
+}
+
 test('an explanation names the nearest known pairs, and what was and was not done', () => {
   const table = new PairTable()
   table.add(59, 41, 1)
@@ -72,14 +81,6 @@ test('an explanation names the nearest known pairs, and what was and was not don
       { current: 42, previous: 41, distance: 1 },
     ],
   })
-  const profile = {
-    state: 'normal',
-    calls: 1000,
-    pairs: 3,
-    quietCalls: 900,
-    response: 'ignore',
-    toleratedUntil: 0,
-  }
   const told = explainIncident(of, { table, profile, tolerance: undefined, history: [] })
   assert.deepEqual(told.pairs, [
     {
@@ -118,14 +119,7 @@ test('what a policy delayed is not said to have gone undelayed once its lease is
   const hash = '0'.repeat(64)
   const { deeds } = explainIncident(of, {
     ...{ table: undefined, tolerance: undefined },
-    profile: {
-      state: 'normal',
-      calls: 1000,
-      pairs: 3,
-      quietCalls: 900,
-      response: 'ignore',
-      toleratedUntil: 0,
-    },
+    profile,
     history: [
       {
         ...{ kind: 'action', run: 'r', promise: 'ladder.yaml:4', verb: 'delay', subject: of.binary },
